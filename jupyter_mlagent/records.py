@@ -75,7 +75,8 @@ class Metric(Record):
 
 
 class Task(Record):
-    metric: Metric
+    metric: Metric | None
+    """None only while none is known, e.g. when the notebook's last cell raised before any score."""
     description: str = ""
 
 
@@ -178,6 +179,8 @@ class Trial(Record):
     guard: Guard = Guard.NONE
     reason: str = ""
     """One sentence: why this status, why this engine was chosen, or why the metric could not be read."""
+    cheated: bool = False
+    """True when `blocked` because the result followed the held-out labels."""
     side_effects: SideEffects = SideEffects()
 
 

@@ -9,10 +9,10 @@ from jupyter_mlagent.records import Guard, Metric, Record, Trial, TryEngine, Var
 
 
 class KernelLink(Protocol):
-    """A way to reach one live kernel; implemented for local kernels, Jupyter servers and in-process magics."""
+    """A way to reach one live kernel: local, on a Jupyter server, or the one we run in (magics)."""
 
     async def evaluate(self, expression: str) -> str:
-        """Evaluate one expression silently on the kernel's main thread while it is idle; its value is a `str`.
+        """Evaluate one expression silently on the idle kernel's main thread; its value is a `str`.
 
         Leaves no trace in history, execution count or user variables (`user_expressions` of a silent, empty
         execute request). Raises KernelError when the kernel is dead, or busy for longer than the link waits,
