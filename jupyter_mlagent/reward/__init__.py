@@ -1,0 +1,1 @@
+"""Reading what a notebook measures, and what a step is worth."""
