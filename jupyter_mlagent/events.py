@@ -127,4 +127,5 @@ def encode(event: SuggestEvent) -> bytes:
 
 def decode(data: bytes | str) -> SuggestEvent:
     """The event that `encode` wrote; raises `msgspec.ValidationError` for anything else."""
-    return msgspec.json.decode(data, type=SuggestEvent)
+    event: SuggestEvent = msgspec.json.decode(data, type=SuggestEvent)
+    return event
