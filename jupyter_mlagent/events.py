@@ -1,7 +1,7 @@
 """What a session tells a front end while it works: one tagged record per event, in the order things happen.
 
-They go over a WebSocket as JSON (`encode`), become messages in a terminal program, or are printed; a front end
-needs no other channel. `index` counts the sampled replies of one request from 0, before any is dropped.
+They go over a WebSocket as JSON (`encode`), become messages in a terminal program, or are printed; a front
+end needs no other channel. `index` counts the sampled replies of one request from 0, before any is dropped.
 """
 
 from __future__ import annotations

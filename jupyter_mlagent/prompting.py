@@ -1,0 +1,68 @@
+"""Fit a prompt to an engine's context: build, count exactly, shrink, until it fits.
+
+The agent's budget is in estimated tokens (counting exactly costs a round trip to the engine), so the estimate
+is corrected by what the engine counts.
+"""
+
+from __future__ import annotations
+
+from jupyter_mlagent.agent.prompt import MINIMUM_TOKENS, PromptBudget, build_messages
+from jupyter_mlagent.engine.api import Engine, EngineInfo
+from jupyter_mlagent.errors import EngineError
+from jupyter_mlagent.records import ChatMessage, Operator, Record, State, Task
+from jupyter_mlagent.settings import SessionSettings
+
+CHARACTERS_PER_TOKEN = 3.0
+"""Code tokenises to 3 to 4 characters a token; only the first guess depends on it."""
+
+RESERVE_TOKENS = 32
+"""Room for the chat template's own tokens and the reply's end."""
+
+ATTEMPTS = 6
+
+
+class FittedPrompt(Record):
+    messages: tuple[ChatMessage, ...]
+    prefill: str
+    max_tokens: int
+    """Longest reply that still fits beside the prompt, for every reply of the batch."""
+
+
+def estimate_tokens(text: str) -> int:
+    return int(len(text.encode()) / CHARACTERS_PER_TOKEN) + 1
+
+
+async def fit_prompt(
+    engine: Engine,
+    info: EngineInfo,
+    state: State,
+    task: Task,
+    *,
+    operator: Operator,
+    hint: str,
+    replies: int,
+    settings: SessionSettings,
+) -> FittedPrompt:
+    """Raises EngineError when not even the smallest prompt fits."""
+    room = info.context_tokens - RESERVE_TOKENS
+    max_tokens = min(settings.max_tokens, max(settings.min_tokens, room // (2 * replies)))
+    limit = room - replies * max_tokens
+    allowed = limit
+    for _ in range(ATTEMPTS):
+        if allowed < MINIMUM_TOKENS:
+            break
+        build = build_messages(
+            state,
+            task,
+            operator=operator,
+            hint=hint,
+            budget=PromptBudget(tokens=allowed, count=estimate_tokens),
+        )
+        counted = await engine.count_tokens(build.messages) + estimate_tokens(build.prefill)
+        if counted <= limit:
+            return FittedPrompt(messages=build.messages, prefill=build.prefill, max_tokens=max_tokens)
+        allowed = int(allowed * limit / counted * 0.95)
+    raise EngineError(
+        f"The model's context of {info.context_tokens} tokens is too small for {replies} replies of "
+        f"{max_tokens} tokens beside the prompt; ask for fewer candidates, or use a larger context."
+    )

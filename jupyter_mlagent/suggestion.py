@@ -1,0 +1,307 @@
+"""One request for proposals: prompt, sample, parse, try, rank, as a stream of events.
+
+Sampling and trying overlap: a proposal goes to its trial while the engine still writes the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any
+
+import msgspec
+
+from jupyter_mlagent.agent.dedupe import normalised_key
+from jupyter_mlagent.agent.operators import choose_operator
+from jupyter_mlagent.agent.parser import STOP, Malformed, ReplyStream, parse_reply
+from jupyter_mlagent.agent.static_check import check_cell
+from jupyter_mlagent.engine import api
+from jupyter_mlagent.engine.api import Engine, GenerateRequest, SamplingOptions
+from jupyter_mlagent.errors import MlagentError
+from jupyter_mlagent.events import (
+    CodeDelta,
+    Failed,
+    PlanDelta,
+    PromptRead,
+    ProposalReady,
+    Ranked,
+    ReplyDropped,
+    Started,
+    SuggestEvent,
+    Timings,
+    TrialFinished,
+    TrialOutput,
+    TrialStarted,
+)
+from jupyter_mlagent.journal import SuggestionRecord
+from jupyter_mlagent.prompting import fit_prompt
+from jupyter_mlagent.records import (
+    Anchor,
+    Cell,
+    Operator,
+    Proposal,
+    Sample,
+    State,
+    Task,
+    Trial,
+    TrialError,
+    TrialStatus,
+    TryEngine,
+    source_hash,
+)
+from jupyter_mlagent.reward.reward import rank, trial_reward
+from jupyter_mlagent.settings import SessionSettings
+from jupyter_mlagent.trial.api import Probe, TrialRunner
+
+
+class Suggestion:
+    """One request; `events` may be iterated once."""
+
+    def __init__(
+        self,
+        *,
+        notebook: str,
+        cells: tuple[Cell, ...],
+        task: Task,
+        probe: Probe,
+        metric_before: float | None,
+        engine: Engine,
+        trials: TrialRunner,
+        settings: SessionSettings,
+        candidates: int,
+        hint: str = "",
+        operator: Operator | None = None,
+        seed: int | None = None,
+        focus_cell_id: str | None = None,
+    ) -> None:
+        self.request_id = uuid.uuid4().hex[:12]
+        self.task = task
+        self.state = State(
+            notebook=notebook, cells=cells, variables=probe.variables, metric_value=metric_before
+        )
+        self.operator = operator or choose_operator(self.state, task)
+        self._anchor = anchor_for(self.state, self.operator, focus_cell_id)
+        self._engine = engine
+        self._trials = trials
+        self._settings = settings
+        self._n = candidates
+        self._hint = hint
+        self._seed = seed
+        self._known_names = frozenset(variable.name for variable in probe.variables)
+        self._keys = {normalised_key(cell.source) for cell in cells if cell.kind == "code"}
+        self._streams = [ReplyStream() for _ in range(candidates)]
+        self._samples: dict[int, Sample] = {}
+        self._tried: list[tuple[Proposal, Trial]] = []
+        self._dropped: list[str] = []
+        self._request = GenerateRequest()
+        self._timings: dict[str, Any] = {}
+        self._began = time.perf_counter()
+        self._events: asyncio.Queue[SuggestEvent | None] = asyncio.Queue()
+        self._to_try: asyncio.Queue[Proposal | None] = asyncio.Queue()
+
+    async def events(self) -> AsyncGenerator[SuggestEvent]:
+        """Everything that happens, the last is `Ranked` or `Failed`; closing the iterator cancels."""
+        work = asyncio.create_task(self._work())
+        try:
+            while (event := await self._events.get()) is not None:
+                yield event
+        finally:
+            if not work.done():
+                work.cancel()
+                await self._trials.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+
+    def record(self, session_id: str, parent_step: int | None) -> SuggestionRecord:
+        """What the journal keeps of this request, once it is ranked."""
+        return SuggestionRecord(
+            request_id=self.request_id,
+            session_id=session_id,
+            parent_step=parent_step,
+            state=self.state,
+            task=self.task,
+            operator=self.operator,
+            request=self._request,
+            model=self._model,
+            samples=tuple(self._samples[index] for index in sorted(self._samples)),
+            candidates=self._ranking(),
+            reward_config=self._settings.reward,
+        )
+
+    async def _work(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._sample())
+                group.create_task(self._try_all())
+            self._emit(
+                Ranked(
+                    request_id=self.request_id,
+                    candidates=self._ranking(),
+                    dropped=tuple(self._dropped),
+                    timings=Timings(**self._timings, total_seconds=self._elapsed()),
+                )
+            )
+        except* MlagentError as group_error:
+            self._emit(Failed(request_id=self.request_id, message=str(group_error.exceptions[0])))
+        finally:
+            self._events.put_nowait(None)
+
+    def _ranking(self) -> tuple[Any, ...]:
+        direction = self.task.metric.direction if self.task.metric else None
+        return rank(self._tried, direction, self._settings.reward)
+
+    async def _sample(self) -> None:
+        self._model = await self._engine.start()
+        self._emit(
+            Started(
+                request_id=self.request_id,
+                operator=self.operator,
+                candidates=self._n,
+                metric=self.task.metric,
+                metric_before=self.state.metric_value,
+                model=self._model.model,
+            )
+        )
+        prompt = await fit_prompt(
+            self._engine,
+            self._model,
+            self.state,
+            self.task,
+            operator=self.operator,
+            hint=self._hint,
+            replies=self._n,
+            settings=self._settings,
+        )
+        self._request = GenerateRequest(
+            messages=prompt.messages,
+            prefill=prompt.prefill,
+            n=self._n,
+            options=SamplingOptions(
+                max_tokens=prompt.max_tokens,
+                temperature=self._settings.temperature,
+                top_p=self._settings.top_p,
+                seed=self._seed,
+                stop=STOP,
+            ),
+            cache_key=self.state.notebook,
+        )
+        async with contextlib.aclosing(_closable(self._engine.generate(self._request))) as events:
+            async for event in events:
+                self._heard(event)
+        self._to_try.put_nowait(None)
+
+    def _heard(self, event: api.GenerateEvent) -> None:
+        match event:
+            case api.PromptRead():
+                self._emit(
+                    PromptRead(
+                        prompt_tokens=event.prompt_tokens,
+                        cached_tokens=event.cached_tokens,
+                        seconds=event.seconds,
+                    )
+                )
+            case api.TextDelta():
+                self._timings.setdefault("first_text_seconds", self._elapsed())
+                plan, code = self._streams[event.index].feed(event.text)
+                if plan:
+                    self._emit(PlanDelta(index=event.index, text=plan))
+                if code:
+                    self._emit(CodeDelta(index=event.index, text=code))
+            case api.ReplyDone():
+                self._reply(event.index, event.sample)
+            case api.GenerateDone():
+                self._timings |= msgspec.to_builtins(event)
+                self._timings.pop("type")
+
+    def _reply(self, index: int, sample: Sample) -> None:
+        parsed = parse_reply(sample.text, finish_reason=sample.finish_reason)
+        problem = parsed.reason if isinstance(parsed, Malformed) else ""
+        if not isinstance(parsed, Malformed):
+            key = normalised_key(parsed.code)
+            if key in self._keys:
+                problem = "the same as a cell or candidate that is already there"
+            self._keys.add(key)
+        if problem or isinstance(parsed, Malformed):
+            self._samples[index] = msgspec.structs.replace(sample, malformed=problem)
+            self._dropped.append(problem)
+            self._emit(ReplyDropped(index=index, reason=problem))
+            return
+        proposal = Proposal(
+            id=f"{self.request_id}-{index + 1}",
+            operator=self.operator,
+            plan=parsed.plan,
+            code=parsed.code,
+            source_hash=source_hash(parsed.code),
+            anchor=self._anchor,
+        )
+        self._samples[index] = msgspec.structs.replace(sample, proposal_id=proposal.id)
+        self._emit(ProposalReady(index=index, proposal=proposal))
+        self._to_try.put_nowait(proposal)
+
+    async def _try_all(self) -> None:
+        while (proposal := await self._to_try.get()) is not None:
+            self._emit(TrialStarted(proposal_id=proposal.id))
+            began = time.perf_counter()
+            trial = self._static_trial(proposal) or await self._try(proposal)
+            self._timings["trial_seconds"] = (
+                self._timings.get("trial_seconds", 0.0) + time.perf_counter() - began
+            )
+            self._timings.setdefault("first_trial_seconds", self._elapsed())
+            self._tried.append((proposal, trial))
+            direction = self.task.metric.direction if self.task.metric else None
+            reward = trial_reward(trial, direction, self._settings.reward)
+            self._emit(TrialFinished(proposal_id=proposal.id, trial=trial, reward=reward.value))
+
+    async def _try(self, proposal: Proposal) -> Trial:
+        return await self._trials.try_cell(
+            proposal.code,
+            self.task.metric,
+            self._settings.limits,
+            metric_before=self.state.metric_value,
+            allow_unguarded=self._settings.allow_unguarded,
+            on_output=lambda output: self._emit(TrialOutput(proposal_id=proposal.id, output=output)),
+        )
+
+    def _static_trial(self, proposal: Proposal) -> Trial | None:
+        """The trial of a cell that cannot run: it does not compile, or uses a name nobody defined."""
+        problem = next((found for found in check_cell(proposal.code, self._known_names) if found.fatal), None)
+        if problem is None:
+            return None
+        return Trial(
+            status=TrialStatus.ERROR,
+            metric_before=self.state.metric_value,
+            error=TrialError(name=problem.name, value=problem.sentence),
+            engine=TryEngine.STATIC,
+            reason=problem.sentence,
+        )
+
+    def _emit(self, event: SuggestEvent) -> None:
+        self._events.put_nowait(event)
+
+    def _elapsed(self) -> float:
+        return time.perf_counter() - self._began
+
+
+def anchor_for(state: State, operator: Operator, focus_cell_id: str | None) -> Anchor:
+    """After the focused (or last) cell; a repair takes the failing cell's place."""
+    focused = next((cell for cell in state.cells if cell.id == focus_cell_id), None)
+    failing = next((cell for cell in reversed(state.cells) if cell.errored), None)
+    if operator is Operator.DEBUG and failing is not None:
+        return Anchor(cell_id=failing.id, source_hash=source_hash(failing.source), replaces=True)
+    cell = focused or state.last_code_cell
+    if cell is None:
+        return Anchor(cell_id="", source_hash=source_hash(""))
+    return Anchor(cell_id=cell.id, source_hash=source_hash(cell.source))
+
+
+async def _closable(events: AsyncIterator[api.GenerateEvent]) -> AsyncGenerator[api.GenerateEvent]:
+    """An async generator over any async iterator, so that closing it reaches the engine."""
+    try:
+        async for event in events:
+            yield event
+    finally:
+        close = getattr(events, "aclose", None)
+        if close is not None:
+            await close()
