@@ -46,10 +46,12 @@ def reply(plan: str, code: str) -> str:
     return f"PLAN: {plan}\n```python\n{code}\n```"
 
 
-FOREST = "from sklearn.ensemble import RandomForestClassifier\nmodel = RandomForestClassifier().fit(X_train, y_train)"
-TREE = (
-    "from sklearn.tree import DecisionTreeClassifier\nmodel = DecisionTreeClassifier().fit(X_train, y_train)"
-)
+FOREST = """\
+from sklearn.ensemble import RandomForestClassifier
+model = RandomForestClassifier().fit(X_train, y_train)"""
+TREE = """\
+from sklearn.tree import DecisionTreeClassifier
+model = DecisionTreeClassifier().fit(X_train, y_train)"""
 
 
 def make_session(replies: list[str], trials: ScriptedTrials, journal: Journal | None = None) -> Session:
