@@ -11,6 +11,8 @@ from jupyter_mlagent.records import Cell
 
 TEXT_CHARACTERS = 8_000
 """Of one text, head and tail together."""
+NOTE_CHARACTERS = 60
+"""Room within it for saying how much was left out, so that clipping twice is clipping once."""
 OUTPUTS_PER_CELL = 40
 TEXT_MIMES = ("text/plain", "text/markdown", "text/latex")
 """What an output is read as, best first."""
@@ -22,7 +24,7 @@ def cell_record(cell: Any) -> Cell:
     return Cell(
         id=cell["id"],
         kind=cell["cell_type"],
-        source=cell["source"],
+        source=encodable(cell["source"]),
         outputs=clip_outputs(outputs),
         execution_count=cell.get("execution_count"),
     )
@@ -32,30 +34,31 @@ def clip_outputs(outputs: Any) -> tuple[dict[str, Any], ...]:
     """Outputs in nbformat's shape, without what only a screen can use; the originals stay as they are."""
     outputs = list(outputs)
     if len(outputs) > OUTPUTS_PER_CELL:
-        head, tail = outputs[: OUTPUTS_PER_CELL // 2], outputs[-OUTPUTS_PER_CELL // 2 :]
-        left_out = len(outputs) - OUTPUTS_PER_CELL
+        head, tail = outputs[: OUTPUTS_PER_CELL // 2], outputs[1 - OUTPUTS_PER_CELL // 2 :]
+        left_out = len(outputs) - len(head) - len(tail)
         note = {"output_type": "stream", "name": "stdout", "text": f"[{left_out} outputs left out]\n"}
         outputs = [*head, note, *tail]
     return tuple(_clip_output(output) for output in outputs)
 
 
 def _clip_output(output: Any) -> dict[str, Any]:
-    kind = output["output_type"]
+    kind = encodable(str(output.get("output_type", "")))
     match kind:
         case "stream":
-            name = output.get("name", "stdout")
-            return {"output_type": kind, "name": str(name), "text": clip_text(_joined(output["text"]))}
+            name = encodable(str(output.get("name", "stdout")))
+            return {"output_type": kind, "name": name, "text": clip_text(_joined(output.get("text", "")))}
         case "display_data" | "execute_result":
-            clipped = {"output_type": kind, "metadata": {}, "data": _clip_data(output["data"])}
+            clipped = {"output_type": kind, "metadata": {}, "data": _clip_data(output.get("data", {}))}
             if kind == "execute_result":
                 clipped["execution_count"] = output.get("execution_count")
             return clipped
         case "error":
+            lines = output.get("traceback", [])
             return {
                 "output_type": kind,
-                "ename": str(output.get("ename", "")),
+                "ename": clip_text(str(output.get("ename", ""))),
                 "evalue": clip_text(str(output.get("evalue", ""))),
-                "traceback": _clip_lines(output.get("traceback", [])),
+                "traceback": clip_text(_joined(lines, "\n")).split("\n") if lines else [],
             }
         case _:
             return {"output_type": kind}
@@ -66,7 +69,7 @@ def _clip_data(data: Any) -> dict[str, Any]:
         if mime in data and _is_text(data[mime]):
             return {mime: clip_text(_joined(data[mime]))}
     named = ", ".join(sorted(str(mime) for mime in data)) or "nothing"
-    return {"text/plain": f"[{named}]"}
+    return {"text/plain": clip_text(f"[{named}]")}
 
 
 def _is_text(value: Any) -> bool:
@@ -75,19 +78,23 @@ def _is_text(value: Any) -> bool:
     )
 
 
-def _joined(text: Any) -> str:
-    return text if isinstance(text, str) else "".join(text)
-
-
-def _clip_lines(lines: Any) -> list[str]:
-    if isinstance(lines, str):
-        lines = [lines]
-    return clip_text("\n".join(lines)).split("\n") if lines else []
+def _joined(text: Any, separator: str = "") -> str:
+    return separator.join(map(str, text)) if isinstance(text, list | tuple) else str(text)
 
 
 def clip_text(text: str, limit: int = TEXT_CHARACTERS) -> str:
     """Head and tail of a long text with a line between that says how much is missing."""
     if len(text) <= limit:
-        return text
-    half = limit // 2
-    return f"{text[:half]}\n[{len(text) - 2 * half} characters left out]\n{text[-half:]}"
+        return encodable(text)
+    half = (limit - NOTE_CHARACTERS) // 2
+    left_out = f"\n[{len(text) - 2 * half} characters left out]\n"
+    return encodable(text[:half]) + left_out + encodable(text[-half:])
+
+
+def encodable(text: str) -> str:
+    """The text with half characters (lone surrogates, which JSON files may hold) replaced by `?`."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode(errors="replace").decode()
+    return text
