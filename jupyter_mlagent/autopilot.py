@@ -15,11 +15,8 @@ from jupyter_mlagent.errors import MetricError
 from jupyter_mlagent.events import Failed, Ranked, SuggestEvent
 from jupyter_mlagent.notebook import Gain
 from jupyter_mlagent.records import Candidate, Cell, Metric, Operator, Record, TrialStatus
-from jupyter_mlagent.session import Acceptance, Session
+from jupyter_mlagent.session import NEUTRAL, Acceptance, Session
 from jupyter_mlagent.workbench import Applied
-
-IMPROVES = 0.5
-"""Rewards above it mean that the metric got better (see reward.py)."""
 
 
 class Budget(Record):
@@ -162,7 +159,7 @@ def best_improving(ranked: Ranked | None) -> Candidate | None:
     if best.trial.status is not TrialStatus.OK or not best.scored:
         return None
     repairs = best.proposal.operator is Operator.DEBUG and best.trial.metric_before is None
-    return best if best.reward > IMPROVES or repairs else None
+    return best if best.reward > NEUTRAL or repairs else None
 
 
 def why_nothing(ranked: Ranked | None) -> str:

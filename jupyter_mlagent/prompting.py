@@ -6,6 +6,9 @@ is corrected by what the engine counts.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from jupyter_mlagent.agent.memory import MemoryEntry
 from jupyter_mlagent.agent.prompt import MINIMUM_TOKENS, PromptBudget, build_messages
 from jupyter_mlagent.engine.api import Engine, EngineInfo
 from jupyter_mlagent.errors import EngineError
@@ -40,6 +43,7 @@ async def fit_prompt(
     *,
     operator: Operator,
     hint: str,
+    memory: Sequence[MemoryEntry],
     replies: int,
     settings: SessionSettings,
 ) -> FittedPrompt:
@@ -56,6 +60,7 @@ async def fit_prompt(
             task,
             operator=operator,
             hint=hint,
+            memory=memory,
             budget=PromptBudget(tokens=allowed, count=estimate_tokens),
         )
         counted = await engine.count_tokens(build.messages) + estimate_tokens(build.prefill)

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import uuid
+from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 
+from jupyter_mlagent.agent.memory import MemoryEntry, remember_candidates
 from jupyter_mlagent.engine.api import Engine
 from jupyter_mlagent.errors import JournalError, MetricError, MlagentError
 from jupyter_mlagent.events import Failed, Notice, Ranked, SuggestEvent
@@ -32,6 +34,13 @@ from jupyter_mlagent.records import (
 from jupyter_mlagent.settings import SessionSettings
 from jupyter_mlagent.suggestion import Suggestion
 from jupyter_mlagent.trial.api import MetricReading, Probe, TrialRunner
+
+
+MEMORY_ENTRIES = 12
+"""Earlier tried steps that a prompt is reminded of; older ones are forgotten first."""
+
+NEUTRAL = 0.5
+"""The reward of a step that changed nothing."""
 
 
 class StaleProposalError(MlagentError):
@@ -85,6 +94,8 @@ class Session:
         self._step_ids: dict[str, int] = {}
         self._parent_step: int | None = None
         self._metric_cache: tuple[int, str, MetricReading] | None = None
+        self._memory: deque[MemoryEntry] = deque(maxlen=MEMORY_ENTRIES)
+        self._history: list[tuple[Operator, bool]] = []
 
     # -- metric
 
@@ -140,6 +151,8 @@ class Session:
             operator=operator,
             seed=seed,
             focus_cell_id=focus_cell_id,
+            memory=tuple(self._memory),
+            history=tuple(self._history),
         )
         if self.metric and before.value is None:
             yield Notice(text=f"The metric cannot be read yet: {before.reason}")
@@ -147,6 +160,9 @@ class Session:
             async for event in events:
                 if isinstance(event, Ranked):
                     self._outstanding = {item.proposal.id: item for item in event.candidates}
+                    self._memory.extend(remember_candidates(event.candidates))
+                    better = any(item.scored and item.reward > NEUTRAL for item in event.candidates)
+                    self._history.append((suggestion.operator, better))
                     if notice := self._keep(suggestion.record(self._session_id, self._parent_step)):
                         yield notice
                 yield event

@@ -9,12 +9,13 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Any
 
 import msgspec
 
 from jupyter_mlagent.agent.dedupe import normalised_key
+from jupyter_mlagent.agent.memory import MemoryEntry
 from jupyter_mlagent.agent.operators import choose_operator
 from jupyter_mlagent.agent.parser import STOP, Malformed, ReplyStream, parse_reply
 from jupyter_mlagent.agent.static_check import check_cell
@@ -76,13 +77,16 @@ class Suggestion:
         operator: Operator | None = None,
         seed: int | None = None,
         focus_cell_id: str | None = None,
+        memory: Sequence[MemoryEntry] = (),
+        history: Sequence[tuple[Operator, bool]] = (),
     ) -> None:
         self.request_id = uuid.uuid4().hex[:12]
         self.task = task
         self.state = State(
             notebook=notebook, cells=cells, variables=probe.variables, metric_value=metric_before
         )
-        self.operator = operator or choose_operator(self.state, task)
+        self.operator = operator or choose_operator(self.state, task, history)
+        self._memory = memory
         self._anchor = anchor_for(self.state, self.operator, focus_cell_id)
         self._engine = engine
         self._trials = trials
@@ -171,6 +175,7 @@ class Suggestion:
             self.task,
             operator=self.operator,
             hint=self._hint,
+            memory=self._memory,
             replies=self._n,
             settings=self._settings,
         )
@@ -216,18 +221,13 @@ class Suggestion:
                 self._timings.pop("type")
 
     def _reply(self, index: int, sample: Sample) -> None:
-        parsed = parse_reply(sample.text, finish_reason=sample.finish_reason)
-        problem = parsed.reason if isinstance(parsed, Malformed) else ""
-        if not isinstance(parsed, Malformed):
-            key = normalised_key(parsed.code)
-            if key in self._keys:
-                problem = "the same as a cell or candidate that is already there"
-            self._keys.add(key)
-        if problem or isinstance(parsed, Malformed):
-            self._samples[index] = msgspec.structs.replace(sample, malformed=problem)
-            self._dropped.append(problem)
-            self._emit(ReplyDropped(index=index, reason=problem))
+        parsed = parse_reply(sample.text, finish_reason=sample.finish_reason, existing=self._keys)
+        if isinstance(parsed, Malformed):
+            self._samples[index] = msgspec.structs.replace(sample, malformed=parsed.reason)
+            self._dropped.append(parsed.reason)
+            self._emit(ReplyDropped(index=index, reason=parsed.reason))
             return
+        self._keys.add(normalised_key(parsed.code))
         proposal = Proposal(
             id=f"{self.request_id}-{index + 1}",
             operator=self.operator,
