@@ -48,6 +48,7 @@ class LocalKernel:
         self.cwd = cwd or Path.cwd()
         self._client: Any = None
         self._link_client: Any = None
+        self._running: Any = None
         self._sockets: TemporaryDirectory[str] | None = None
 
     async def __aenter__(self) -> LocalKernel:
@@ -116,7 +117,7 @@ class LocalKernel:
         from nbformat.v4 import new_code_cell
 
         manager = self._manager
-        cell = new_code_cell(source)
+        self._running = cell = new_code_cell(source)
         self._client.nb.cells = [cell]
         began = time.perf_counter()
         # A task of its own: nbclient takes a cancellation for a dead kernel, and does not see every death.
@@ -147,6 +148,11 @@ class LocalKernel:
             seconds=time.perf_counter() - began,
             error=error_of(outputs),
         )
+
+    @property
+    def live_outputs(self) -> tuple[dict[str, Any], ...]:
+        """What the running cell (or the last one) has shown so far, to be looked at as often as one likes."""
+        return () if self._running is None else tuple(dict(output) for output in self._running.outputs)
 
     async def interrupt(self) -> None:
         if self._client is not None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from jupyter_mlagent.engine.api import Engine
+from jupyter_mlagent.errors import NotebookError
 from jupyter_mlagent.journal import Journal
 from jupyter_mlagent.kernel import CellRun, LocalKernel
 from jupyter_mlagent.notebook import Gain, NotebookFile, RemovedCell, open_notebook
@@ -70,11 +71,31 @@ class Workbench:
                 return run
         return None
 
+    async def run_cell(self, cell_id: str) -> CellRun:
+        """Run one code cell as it stands. Raises NotebookError for an unknown id, KernelError when it dies."""
+        cell = next((cell for cell in self.notebook.cells if cell.id == cell_id), None)
+        if cell is None:
+            raise NotebookError(f"There is no cell {cell_id} any more; nothing was run.")
+        return await self._run(cell_id, cell.source)
+
+    async def restart(self) -> None:
+        """A fresh kernel for the same notebook; its outputs stay, its variables are gone."""
+        await self.session.trials.close()
+        await self.kernel.restart()
+        self._executed.clear()
+        self.session.trials = KernelTrials(ClientLink(await self.kernel.link_client(), python=None))
+
     async def apply(self, acceptance: Acceptance, gain: Gain | None = None) -> Applied:
         """Put an accepted proposal into the notebook, run exactly it, and compare with its trial.
 
         Raises KernelError when the kernel dies; the cell is then in the notebook, without outputs.
         """
+        cell_id = self.insert(acceptance, gain)
+        run = await self._run(cell_id, acceptance.source)
+        return Applied(cell_id=cell_id, run=run, outcome=await self.session.confirm(acceptance))
+
+    def insert(self, acceptance: Acceptance, gain: Gain | None = None) -> str:
+        """Put an accepted proposal into the notebook without running it; returns its cell's id."""
         anchor = acceptance.anchor
         removed: RemovedCell | None = None
         if anchor.replaces:
@@ -83,8 +104,7 @@ class Workbench:
         else:
             cell_id = self.notebook.insert_after(anchor.cell_id or None, acceptance.source, gain=gain)
         self._undo.append((acceptance.proposal_id, cell_id, removed))
-        run = await self._run(cell_id, acceptance.source)
-        return Applied(cell_id=cell_id, run=run, outcome=await self.session.confirm(acceptance))
+        return cell_id
 
     def undo(self) -> bool:
         """Take the last accepted cell out of the notebook again; what it did in the kernel stays there."""
@@ -122,12 +142,13 @@ async def open_workbench(
     settings: SessionSettings | None = None,
     kernelspec: str | None = None,
     description: str = "",
+    notebook: NotebookFile | None = None,
 ) -> AsyncIterator[Workbench]:
-    """Read the notebook and start its kernel; both kernel and trials end with the context.
+    """Read the notebook (unless it is given) and start its kernel; kernel and trials end with the context.
 
     The engine stays open: it belongs to the caller. Raises NotebookError and KernelError.
     """
-    notebook = open_notebook(path)
+    notebook = notebook or open_notebook(path)
     kernel = LocalKernel(kernelspec or notebook.kernelspec, cwd=path.resolve().parent)
     async with kernel:
         trials = KernelTrials(ClientLink(await kernel.link_client(), python=None))

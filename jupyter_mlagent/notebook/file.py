@@ -118,6 +118,14 @@ class NotebookFile:
             self.set_gain(cell_id, gain)
         return removed
 
+    def set_source(self, cell_id: str, source: str) -> RemovedCell:
+        """Change a cell's text, of any kind; its outputs stay until it runs again. Returns what it was."""
+        position = self._position(cell_id)
+        cell = self.node["cells"][position]
+        removed = RemovedCell(position, copy.deepcopy(cell))
+        cell["source"] = source
+        return removed
+
     def remove(self, cell_id: str) -> RemovedCell:
         position = self._position(cell_id)
         return RemovedCell(position, self.node["cells"].pop(position))
