@@ -72,7 +72,7 @@ class Workbench:
         return None
 
     async def run_cell(self, cell_id: str) -> CellRun:
-        """Run one code cell as it stands. Raises NotebookError for an unknown id, KernelError when it dies."""
+        """Run one code cell as it stands. Raises NotebookError (it is gone) and KernelError."""
         cell = next((cell for cell in self.notebook.cells if cell.id == cell_id), None)
         if cell is None:
             raise NotebookError(f"There is no cell {cell_id} any more; nothing was run.")
