@@ -50,6 +50,7 @@ def _failure(tier: str, _process: int) -> str:
         return "the kernel offers no seccomp filters for this architecture"
     if tier == "landlock" and not landlock.version():
         return "the kernel has no Landlock, or it is switched off"
+    seccomp.program(namespaces=tier == "namespaces", landlock=landlock.version(), own_pid=1)  # kept for forks
     return _tried(tier)
 
 

@@ -1,7 +1,7 @@
 """Telling a refusal of the guard from an error the cell would also meet in its kernel."""
 
 # Descriptors and raw paths, on which pathlib would only add cost.
-# ruff: noqa: PTH
+# ruff: noqa: PTH110, PTH119, PTH120
 
 from __future__ import annotations
 

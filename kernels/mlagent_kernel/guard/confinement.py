@@ -5,7 +5,7 @@ The kernel forks the supervisor S; S calls `supervisor_enter`, then `fork_trial`
 """
 
 # Descriptors and raw paths, on which pathlib would only add cost.
-# ruff: noqa: PTH
+# ruff: noqa: PTH110, PTH112, PTH123
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import gc
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
@@ -82,7 +83,7 @@ class _Namespaces:
         abi = landlock.version()
         if abi:
             landlock.restrict([*writable, "/dev"], network=True)
-        seccomp.install(seccomp.program(namespaces=True, landlock=abi, own_pid=os.getpid()))
+        seccomp.install(seccomp.program(namespaces=True, landlock=abi, own_pid=1))
 
     def observer(self) -> Observer:
         return Observer(writable=None, first_in_namespace=True)
@@ -205,6 +206,8 @@ class Confinement:
         self._keep_fds = tuple(keep_fds)
         self._group: Group | None = None
         self._observer: Observer | None = None
+        # The kernel means the parent THREAD by "parent"; one that ends early would take the trial with it.
+        self._dies_with_parent = False
 
     def supervisor_enter(self) -> None:
         """In S, right after fork and setsid, before it starts a thread or opens anything of its own.
@@ -226,19 +229,22 @@ class Confinement:
 
     def fork_trial(self) -> int:
         """`os.fork`: 0 in T, T's process id in S. S must have a single thread."""
+        from_main = threading.current_thread() is threading.main_thread()
         try:
             pid = self._how.fork(limits.tasks(self._processes))
         except OSError as error:
             raise GuardError(f"The trial's process could not be started: {error}.") from error
         if pid:
             self._group = self._how.group(pid)
+        else:
+            self._dies_with_parent = from_main
         return pid
 
     def trial_enter(self, keep_fds: Sequence[int] = ()) -> None:
         """In T: own session, limits, no privileges, filters, for good. Of S's `keep_fds` only these stay."""
         try:
             os.setsid()
-            with contextlib.suppress(OSError):
+            if self._dies_with_parent:
                 libc.prctl(libc.PR_SET_PDEATHSIG, _SIGKILL)
             inherited_files.deaden(set(self._keep_fds).difference(keep_fds))
             for descriptor in self._how.descriptors():

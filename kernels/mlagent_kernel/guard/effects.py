@@ -1,7 +1,7 @@
 """What a trial wrote: the difference between an overlay's upper directory and what lay below it."""
 
 # Descriptors and raw paths, on which pathlib would only add cost.
-# ruff: noqa: PTH
+# ruff: noqa: PTH208
 
 from __future__ import annotations
 

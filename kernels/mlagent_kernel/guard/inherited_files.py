@@ -6,7 +6,7 @@ meaning (/dev/null), or, for regular files and directories, is opened again by p
 """
 
 # Descriptors and raw paths, on which pathlib would only add cost.
-# ruff: noqa: PTH
+# ruff: noqa: PTH115, PTH116, PTH208
 
 from __future__ import annotations
 

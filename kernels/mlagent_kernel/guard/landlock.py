@@ -4,7 +4,7 @@ Only rights that change something are handled here, so reading and executing sta
 """
 
 # Descriptors and raw paths, on which pathlib would only add cost.
-# ruff: noqa: PTH
+# ruff: noqa: PTH112
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Resource limits of a trial (setrlimit(2)): both hard and soft, so that a cell cannot lift them again."""
 
 # Descriptors and raw paths, on which pathlib would only add cost.
-# ruff: noqa: PTH
+# ruff: noqa: PTH123
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def apply(*, memory_bytes: int, disk_bytes: int, tasks: int, alone: bool) -> Non
     """Limit this process and its future children.
 
     Memory counts from what the process has mapped now. RLIMIT_DATA bounds what it can fill, so that Python
-    sees a MemoryError; RLIMIT_AS bounds shared mappings too and leaves room for what thread stacks and allocator
-    arenas reserve. `alone`: the user's other processes do not count against RLIMIT_NPROC (they do not in a
+    sees a MemoryError; RLIMIT_AS bounds shared mappings too and leaves room for what thread stacks and
+    allocator arenas reserve. `alone`: the user's other processes do not count against RLIMIT_NPROC (they do not in a
     user namespace, from Linux 5.14 on); it does not bind root.
     """
     now = _mapped()

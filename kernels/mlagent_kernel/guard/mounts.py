@@ -5,7 +5,7 @@ supervisor. Needs Linux 5.12 (mount_setattr; overlays in user namespaces came wi
 """
 
 # Descriptors and raw paths, on which pathlib would only add cost.
-# ruff: noqa: PTH
+# ruff: noqa: PTH101, PTH102, PTH106, PTH110, PTH112, PTH116, PTH117, PTH123, PTH211
 
 from __future__ import annotations
 

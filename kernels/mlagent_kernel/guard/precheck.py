@@ -1,7 +1,7 @@
 """What a fork of this process would share with it and could not be cut off: reasons not to fork."""
 
 # Descriptors and raw paths, on which pathlib would only add cost.
-# ruff: noqa: PTH
+# ruff: noqa: PTH208
 
 from __future__ import annotations
 

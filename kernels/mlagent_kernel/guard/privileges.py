@@ -1,7 +1,7 @@
 """Capabilities: what a trial keeps of its kernel's, and how the rest is given up for good."""
 
 # Descriptors and raw paths, on which pathlib would only add cost.
-# ruff: noqa: PTH
+# ruff: noqa: PTH123
 
 from __future__ import annotations
 

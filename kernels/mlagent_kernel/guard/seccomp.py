@@ -6,7 +6,7 @@ and programs that copy files expect it to work.
 """
 
 # Descriptors and raw paths, on which pathlib would only add cost.
-# ruff: noqa: PTH
+# ruff: noqa: PTH110
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import os
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from . import libc, syscalls
 
@@ -260,10 +261,12 @@ def _truncation() -> list[_Instruction]:
     return rules
 
 
+@lru_cache(maxsize=4)
 def program(*, namespaces: bool, landlock: int, own_pid: int) -> bytes:
     """The filter as an array of struct sock_filter.
 
-    `namespaces`: the trial has PID, IPC and network namespaces of its own. `landlock`: the ABI in force.
+    `namespaces`: the trial has PID, IPC and network namespaces of its own; then `own_pid` does not matter.
+    `landlock`: the ABI in force.
     """
     rules = [
         _Instruction(_LOAD, _ARCHITECTURE),
