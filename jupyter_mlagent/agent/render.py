@@ -1,0 +1,111 @@
+"""Cells, outputs and variables as text for a prompt, each at several lengths."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from jupyter_mlagent.agent.clip import clip_lines, one_line, printable
+from jupyter_mlagent.agent.names import cell_names
+from jupyter_mlagent.agent.source import parse_cell
+from jupyter_mlagent.records import Cell, Variable
+
+LINE = 200
+"""Longest line of a cell or output, in characters."""
+
+OUTPUT_HEAD, OUTPUT_TAIL = 6, 6
+SOURCE_HEAD, SOURCE_TAIL = 14, 8
+VARIABLE = 180
+
+_FAILING_LINE = re.compile(r"^-+> *(\d+) (.*)$", re.MULTILINE)
+
+
+def cell_levels(number: int, cell: Cell) -> tuple[str, ...]:
+    """The cell from full length to one line; the last level is empty (left out)."""
+    if cell.kind != "code":
+        text = printable(cell.source).strip()
+        return (f"# Notes: {one_line(text, 400)}", f"# Notes: {one_line(text, 120)}", "") if text else ("",)
+    source = printable(cell.source).strip("\n")
+    if not source:
+        return ("",)
+    output = render_outputs(cell.outputs)
+    full = clip_lines(source, 10_000, 0, 4 * LINE)
+    short = clip_lines(source, SOURCE_HEAD, SOURCE_TAIL, LINE)
+    levels = [
+        _cell(number, full, output),
+        _cell(number, full),
+        _cell(number, short),
+        _outline(number, source),
+        "",
+    ]
+    return tuple(dict.fromkeys(levels))
+
+
+def _cell(number: int, source: str, output: str = "") -> str:
+    text = f"# Cell {number}\n{source}"
+    return f"{text}\n# Output:\n{_comment(output)}" if output else text
+
+
+def _comment(text: str) -> str:
+    return "\n".join(f"# {line}" for line in text.split("\n"))
+
+
+def _outline(number: int, source: str) -> str:
+    """One line: what the cell binds."""
+    module = parse_cell(source)
+    if module is None:
+        return f"# Cell {number}: {one_line(source, 100)}"
+    imports = any(isinstance(node, ast.Import | ast.ImportFrom) for node in module.body)
+    bound = [name for name in cell_names(module).bound if not name.startswith("_")]
+    if not bound:
+        return f"# Cell {number}: {one_line(source, 100)}"
+    what = "imports" if imports and len(bound) > 12 else one_line(", ".join(bound), 160)
+    return f"# Cell {number} defines: {what}"
+
+
+def render_outputs(
+    outputs: Sequence[dict[str, Any]], head: int = OUTPUT_HEAD, tail: int = OUTPUT_TAIL
+) -> str:
+    """The text of a cell's outputs, clipped; pictures, HTML and widgets never enter."""
+    parts = [text for output in outputs if (text := _output_text(output))]
+    return clip_lines("\n".join(parts), head, tail, LINE) if parts else ""
+
+
+def _output_text(output: dict[str, Any]) -> str:
+    kind = output.get("output_type")
+    if kind == "stream":
+        return printable(_joined(output.get("text", ""))).strip("\n")
+    if kind == "error":
+        return render_error(output)
+    data = output.get("data")
+    plain = _joined(data.get("text/plain", "")) if isinstance(data, dict) else ""
+    text = printable(plain).strip("\n")
+    # What stands for a figure or a widget says nothing: `<Figure size 640x480 with 1 Axes>`.
+    return "" if text.startswith("<") and text.endswith(">") and "\n" not in text else text
+
+
+def render_error(output: dict[str, Any]) -> str:
+    """`ValueError: Input contains NaN`, after the failing line of the cell where the traceback tells."""
+    name, value = str(output.get("ename", "Error")), printable(str(output.get("evalue", "")))
+    traceback = printable("\n".join(str(line) for line in output.get("traceback") or ()))
+    failing = _FAILING_LINE.search(traceback)
+    at = f"line {failing[1]}: {one_line(failing[2], LINE)}\n" if failing else ""
+    return f"{at}{name}: {clip_lines(value, 4, 4, LINE)}"
+
+
+def _joined(text: Any) -> str:
+    return "".join(text) if isinstance(text, list) else str(text)
+
+
+def render_variable(variable: Variable) -> str:
+    summary = one_line(printable(variable.summary), VARIABLE) or variable.type
+    return f"- {variable.name}: {summary}"
+
+
+def render_detail(variable: Variable, lines: int) -> str:
+    """The variable's line with the first lines of its detail below it."""
+    detail = clip_lines(printable(variable.detail), lines, 0, LINE) if variable.detail else ""
+    indented = "\n".join(f"    {line}" for line in detail.split("\n")) if detail else ""
+    return f"{render_variable(variable)}\n{indented}" if indented else render_variable(variable)

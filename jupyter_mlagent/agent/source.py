@@ -1,0 +1,77 @@
+"""A notebook cell's source as a Python syntax tree, magics and shell lines included."""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from functools import lru_cache
+
+PYTHON_CELL_MAGICS = frozenset({"time", "timeit", "capture", "prun"})
+"""Cell magics whose body is Python run in the user's namespace; the bodies of all others are opaque."""
+
+_CELL_MAGIC = re.compile(r"\A\s*%%(\w+)[^\n]*\n?")
+_MAGIC_LINE = re.compile(r"^\s*(?:\w[\w., ]*=\s*)?[%!?]|\?\s*$", re.MULTILINE)
+
+
+class CellSyntaxError(ValueError):
+    """The cell is not Python; `line` is 1-based, None where unknown."""
+
+    def __init__(self, message: str, line: int | None) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def parse_cell(source: str) -> ast.Module | None:
+    """The cell's syntax tree (shared: do not change it), or None where the cell is not Python."""
+    try:
+        return parse_strictly(source)
+    except CellSyntaxError:
+        return None
+
+
+@lru_cache(maxsize=1024)
+def parse_strictly(source: str) -> ast.Module:
+    """The cell's syntax tree (shared: do not change it). Raises CellSyntaxError."""
+    body = _python_body(source)
+    try:
+        return _parse(body)
+    except CellSyntaxError:
+        if not _MAGIC_LINE.search(body):
+            raise
+    return _parse(_without_magics(body))
+
+
+def cell_magic(source: str) -> str | None:
+    """Name of the cell magic (`%%time` -> `time`) that the cell starts with."""
+    found = _CELL_MAGIC.match(source)
+    return found[1] if found else None
+
+
+def _python_body(source: str) -> str:
+    found = _CELL_MAGIC.match(source)
+    if found is None:
+        return source
+    # The blank line keeps line numbers those of the cell.
+    return "\n" * found[0].count("\n") + source[found.end() :] if found[1] in PYTHON_CELL_MAGICS else ""
+
+
+def _without_magics(source: str) -> str:
+    # IPython costs a quarter of a second to import, and most cells hold no magic.
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    try:
+        return str(TransformerManager().transform_cell(source))
+    except (SyntaxError, ValueError, RecursionError):
+        return source
+
+
+def _parse(source: str) -> ast.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return ast.parse(source)
+        except SyntaxError as error:
+            raise CellSyntaxError(error.msg, error.lineno) from None
+        except (ValueError, RecursionError, MemoryError) as error:
+            raise CellSyntaxError(str(error) or type(error).__name__, None) from None
