@@ -35,7 +35,6 @@ from jupyter_mlagent.settings import SessionSettings
 from jupyter_mlagent.suggestion import Suggestion
 from jupyter_mlagent.trial.api import MetricReading, Probe, TrialRunner
 
-
 MEMORY_ENTRIES = 12
 """Earlier tried steps that a prompt is reminded of; older ones are forgotten first."""
 
