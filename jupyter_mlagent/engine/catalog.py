@@ -187,12 +187,12 @@ def resolve(name_or_path: str | None = None) -> ModelFile:
     Raises ModelError when it is unknown, absent, damaged or not a GGUF file.
     """
     if name_or_path is None:
-        return _file_of(_present_default())
+        return file_of(_present_default())
     given = name_or_path.strip()
     looks_like_path = "/" in given or given.startswith("~") or given.lower().endswith(".gguf")
     if looks_like_path and (Path(given).expanduser().exists() or not _is_catalog_file(given)):
         return _own_file(Path(given).expanduser())
-    return _file_of(find(given))
+    return file_of(find(given))
 
 
 def _present_default() -> ModelSpec:
@@ -209,7 +209,8 @@ def _is_catalog_file(name: str) -> bool:
     return any(name.lower() == part.file.lower() for model in models() for part in model.part)
 
 
-def _file_of(model: ModelSpec) -> ModelFile:
+def file_of(model: ModelSpec) -> ModelFile:
+    """The files of a model that is here; raises ModelError when one is absent or of the wrong size."""
     for part in model.part:
         size = _size(paths.models_dir() / part.file)
         if size is None:

@@ -24,7 +24,7 @@ from pathlib import Path
 from jupyter_mlagent.engine.cpu import InstructionSet
 
 _MEMORY_OF_ONE_JOB = 1_500_000_000
-# libllama does not need llama.cpp's "common" library (argument parsing, chat servers): two thirds of the time.
+# libllama does not need llama.cpp's "common" library (argument parsing, chat servers): most of the time.
 # llama-cpp-python forces it on in CMake's cache; a plain variable in the project's own scope hides that.
 _WITHOUT_COMMON = "set(LLAMA_BUILD_COMMON OFF)\n"
 _STEP = re.compile(r"\[(\d+)/(\d+)\]")

@@ -130,21 +130,28 @@ def unused_sets(compiled: Iterable[str], cpu: Cpu) -> list[str]:
     return [known.name for known in X86_SETS if known.needs <= cpu.features and known.name not in present]
 
 
-def explain_crash(signal_number: int, compiled: Iterable[str], cpu: Cpu) -> str:
-    """One sentence for a worker that died of a signal: the likely cause and the cure."""
+def crash_cause(signal_number: int, compiled: Iterable[str], cpu: Cpu) -> tuple[str, str]:
+    """(likely cause, cure) of a process that died of a signal in llama.cpp; no cure when none is known."""
     compiled = set(compiled)
     missing = [name for name in missing_sets(compiled, cpu) if not name.startswith("AMX")]
     if missing and signal_number == signal.SIGILL:
         return (
-            f"llama.cpp was compiled for {', '.join(missing)}, which this CPU does not have; "
-            f"rebuild it for this machine: {REBUILD}"
+            f"llama.cpp was compiled for {', '.join(missing)}, which this CPU does not have",
+            f"rebuild it for this machine: {REBUILD}",
         )
     if any(name.startswith("AMX") for name in compiled):
         return (
             "llama.cpp was compiled with AMX, whose first decode crashes on many machines "
-            f"(llama.cpp issue 20824); rebuild it without: {REBUILD}"
+            "(llama.cpp issue 20824)",
+            f"rebuild it without: {REBUILD}",
         )
-    return f"llama.cpp crashed ({_signal_name(signal_number)}); `mlagent doctor` looks for the cause."
+    return f"llama.cpp crashed ({_signal_name(signal_number)})", ""
+
+
+def explain_crash(signal_number: int, compiled: Iterable[str], cpu: Cpu) -> str:
+    """One sentence for a worker that died of a signal."""
+    cause, cure = crash_cause(signal_number, compiled, cpu)
+    return f"{cause}; {cure or '`mlagent doctor` looks for the reason.'}"
 
 
 def _signal_name(number: int) -> str:

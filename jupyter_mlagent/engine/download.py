@@ -44,7 +44,7 @@ def pull(
 ) -> ModelFile:
     """Make `model` present and verified; quick when it is there (its hash is computed once more).
 
-    Blocks: call it in a thread from asynchronous code, and set `cancelled` to end it within a second.
+    Blocks: call it in a thread from asynchronous code, and set `cancelled` to end it at the next block.
     Raises ModelError: no source could give it, it was altered, the disk is full or not writable.
     """
     folder = paths.models_dir()
@@ -61,12 +61,12 @@ def pull(
             if not _is_intact(folder / part.file, part, watch):
                 _fetch(model, part, folder, watch)
         watch.finished_bytes += part.bytes
-    return catalog.resolve(model.name)
+    return catalog.file_of(model)
 
 
 def verify(model: ModelSpec, on_progress: OnProgress | None = None) -> None:
     """Hash every file of a model that is here; raises ModelError when one is absent or altered."""
-    catalog.resolve(model.name)
+    catalog.file_of(model)
     watch = _Watch(model, on_progress, threading.Event())
     for part in model.part:
         path = paths.models_dir() / part.file
@@ -191,7 +191,7 @@ def _append_rest(prefix: PrefixFile, source: Source, watch: _Watch) -> None:
         watch("fetching", min(prefix.part.bytes, prefix.size + count), source.name)
 
     before = prefix.size
-    with contextlib.closing(source.read(prefix.size, pending)) as blocks:  # type: ignore[type-var]
+    with contextlib.closing(source.read(prefix.size, pending)) as blocks:
         for block in blocks:
             if len(block) > prefix.missing_bytes:
                 prefix.restart()

@@ -43,7 +43,8 @@ class PrefixFile:
 
     def __enter__(self) -> PrefixFile:
         try:
-            self._stream = self.path.open("a+b")
+            # Unbuffered: what is not on the disk has not arrived.
+            self._stream = self.path.open("a+b", buffering=0)
             self._stream.seek(0)
             while block := self._stream.read(READ_BYTES):
                 self._digest.update(block)
@@ -71,14 +72,15 @@ class PrefixFile:
         return self.size == self.part.bytes and self._digest.hexdigest() == self.part.sha256
 
     def append(self, block: bytes) -> None:
-        try:
-            self._stream.write(block)
-            self._stream.flush()
-        except OSError as error:
-            # Some of the block may have reached the file: the size on disk is what can be continued.
-            raise self._unwritable(error) from None
-        self._digest.update(block)
-        self.size += len(block)
+        rest = memoryview(block)
+        while rest:
+            try:
+                written = self._stream.write(rest)
+            except OSError as error:
+                raise self._unwritable(error) from None
+            self._digest.update(rest[:written])
+            self.size += written
+            rest = rest[written:]
 
     def restart(self) -> None:
         """Forget what has arrived."""

