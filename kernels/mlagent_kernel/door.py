@@ -1,0 +1,67 @@
+"""The functions the host calls in a kernel: each takes JSON text and returns JSON text."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from typing import Any
+
+from . import guard, supervisor
+from .forking import flush_c_streams
+from .wire import TrialSpec
+
+_REAP_SECONDS = 2.0
+_supervisors: set[int] = set()
+
+
+def start(text: str) -> str:
+    """Start the trial that a TrialSpec describes in a fork of this kernel: `{"pid": ...}`."""
+    _reap_finished()
+    spec = TrialSpec.from_json(json.loads(text)["spec"])
+    _flush()
+    pid = supervisor.start(spec, _shell())
+    _supervisors.add(pid)
+    return json.dumps({"pid": pid})
+
+
+def reap(text: str) -> str:
+    """Collect the exit status of the supervisor `{"pid": ...}`, so that no zombie stays."""
+    pid = int(json.loads(text)["pid"])
+    deadline = time.monotonic() + _REAP_SECONDS
+    while pid in _supervisors and time.monotonic() < deadline:
+        _reap_finished()
+        if pid in _supervisors:
+            time.sleep(0.002)
+    return json.dumps({"reaped": pid not in _supervisors})
+
+
+def available_guard(text: str) -> str:
+    """`{"tier": ..., "reason": ...}`: the strongest guard that works in this process."""
+    tier, reason = guard.available(tuple(json.loads(text).get("avoid", ())))
+    return json.dumps({"tier": tier, "reason": reason})
+
+
+def _reap_finished() -> None:
+    for pid in list(_supervisors):
+        try:
+            if os.waitpid(pid, os.WNOHANG)[0] == 0:
+                continue
+        except ChildProcessError:  # somebody else collected it
+            pass
+        _supervisors.discard(pid)
+
+
+def _flush() -> None:
+    flush_c_streams()
+    for stream in (sys.stdout, sys.stderr):
+        flush: Any | None = getattr(stream, "flush", None)
+        if flush is not None:
+            flush()
+
+
+def _shell() -> Any:
+    from IPython.core.getipython import get_ipython
+
+    return get_ipython()

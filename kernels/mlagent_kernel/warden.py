@@ -1,0 +1,150 @@
+"""The process between supervisor and trial: it sets up the guard, forks the trial, watches and ends it.
+
+The supervisor stays unconfined and pristine; whatever the guard does to a process (namespaces, mounts)
+happens to the warden, once for each trial. It dies with the supervisor, and the trial with it.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NoReturn
+
+from . import guard
+from .channel import LineWriter
+
+KILL = b"k"
+_POLL_SECONDS = 0.02
+_USAGE_SHARE = 0.1
+"""At most this share of the time goes into reading the trial's memory."""
+
+
+@dataclass(frozen=True)
+class Warrant:
+    """What the warden is to hold a trial to. Descriptors are this process' own."""
+
+    tier: str
+    cwd: str | None
+    memory_bytes: int
+    disk_bytes: int
+    processes: int
+    command: int
+    """Read end: KILL, or the end of the stream, ends the trial."""
+    status: int
+    """Write end: `started`, `over` and `ended` messages for the supervisor."""
+    keep: tuple[int, ...]
+    """Descriptors the trial uses."""
+
+
+Work = Callable[[guard.Confinement], None]
+
+
+def run(warrant: Warrant, work: Work) -> NoReturn:
+    """Be the warden in a freshly forked process; `work` runs in the trial."""
+    status = LineWriter(warrant.status)
+    try:
+        _supervise(warrant, status, work)
+    except BaseException as error:  # whatever happens here, this copy of the kernel must not run on
+        status.send({"kind": "failed", "reason": f"The guard could not be set up: {error}"})
+    finally:
+        os._exit(0)
+
+
+def _supervise(warrant: Warrant, status: LineWriter, work: Work) -> None:
+    os.setsid()
+    confinement = guard.Confinement(
+        warrant.tier,
+        cwd=warrant.cwd,
+        disk_bytes=warrant.disk_bytes,
+        memory_bytes=warrant.memory_bytes,
+        processes=warrant.processes,
+        keep_fds=(warrant.command, warrant.status, *warrant.keep),
+    )
+    confinement.supervisor_enter()
+    pid = _fork_from_new_thread(confinement, warrant, work)
+    for descriptor in warrant.keep:
+        os.close(descriptor)
+    status.send({"kind": "started"})
+    over, peak, exit_status = _watch(warrant, confinement, pid)
+    confinement.kill_all(pid)
+    status.send(
+        {
+            "kind": "ended",
+            "over": over,
+            "peak_bytes": peak,
+            "exit_status": exit_status,
+            "effects": confinement.effects(),
+        }
+    )
+    confinement.close()
+
+
+def _fork_from_new_thread(confinement: guard.Confinement, warrant: Warrant, work: Work) -> int:
+    """Fork the trial from a thread that never ran parallel code.
+
+    OpenMP keeps its pool of workers with the thread that started them. In a fork the workers are gone, and
+    that thread waits for them for ever at its next parallel region. A new thread has no pool; the fork makes
+    it the trial's main thread, so signal handlers work in the cell as they do in the kernel.
+    """
+    outcome: list[object] = []
+
+    def fork() -> None:
+        try:
+            pid = confinement.fork_trial()
+        except BaseException as error:
+            outcome.append(error)
+            return
+        if pid == 0:
+            try:
+                confinement.trial_enter(keep_fds=warrant.keep)
+                work(confinement)
+            finally:
+                os._exit(0)
+        outcome.append(pid)
+
+    thread = threading.Thread(target=fork, name="trial")
+    thread.start()
+    thread.join()
+    result = outcome[0]
+    if isinstance(result, BaseException):
+        raise result
+    assert isinstance(result, int)
+    return result
+
+
+def _watch(warrant: Warrant, confinement: guard.Confinement, pid: int) -> tuple[str, int, int | None]:
+    """Until it exits, exceeds a limit, or the supervisor says so: (limit exceeded, peak, exit status)."""
+    poll = select.poll()
+    poll.register(warrant.command, select.POLLIN)
+    exited = _process_descriptor(pid)
+    if exited is not None:
+        poll.register(exited, select.POLLIN)
+    peak, next_usage = 0, 0.0
+    while True:
+        ready = {descriptor for descriptor, _ in poll.poll(_POLL_SECONDS * 1000)}
+        if warrant.command in ready:
+            return "", peak, None
+        found, exit_status = os.waitpid(pid, os.WNOHANG)
+        if found:
+            return "", peak, exit_status
+        now = time.monotonic()
+        if now < next_usage:
+            continue
+        processes, private = confinement.usage()
+        peak = max(peak, private)
+        next_usage = time.monotonic() + (time.monotonic() - now) / _USAGE_SHARE
+        if private > warrant.memory_bytes:
+            return "memory", peak, None
+        if processes > warrant.processes:
+            return "processes", peak, None
+
+
+def _process_descriptor(pid: int) -> int | None:
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):  # Python 3.8, or Linux before 5.3
+        return None
