@@ -6,6 +6,7 @@ is corrected by what the engine counts.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 
 from jupyter_mlagent.agent.memory import MemoryEntry
@@ -44,6 +45,7 @@ async def fit_prompt(
     operator: Operator,
     hint: str,
     memory: Sequence[MemoryEntry],
+    seed: int | None,
     replies: int,
     settings: SessionSettings,
 ) -> FittedPrompt:
@@ -62,6 +64,7 @@ async def fit_prompt(
             hint=hint,
             memory=memory,
             budget=PromptBudget(tokens=allowed, count=estimate_tokens),
+            seed=seed if seed is not None else random.randrange(1 << 16),
         )
         counted = await engine.count_tokens(build.messages) + estimate_tokens(build.prefill)
         if counted <= limit:

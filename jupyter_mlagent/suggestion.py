@@ -176,6 +176,7 @@ class Suggestion:
             operator=self.operator,
             hint=self._hint,
             memory=self._memory,
+            seed=self._seed,
             replies=self._n,
             settings=self._settings,
         )
