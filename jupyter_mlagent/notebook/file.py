@@ -69,6 +69,11 @@ class NotebookFile:
         self._memory_ids: set[str] = set() if self._ids_on_disk else given
 
     @property
+    def fingerprint(self) -> Fingerprint:
+        """Of the version of the file that this object last read or wrote."""
+        return self._fingerprint
+
+    @property
     def _ids_on_disk(self) -> bool:
         return bool(self.node["nbformat_minor"] >= FIRST_MINOR_WITH_IDS)
 
