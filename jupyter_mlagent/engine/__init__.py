@@ -1,1 +1,7 @@
-"""The engines that sample from a policy, and the catalog of models they load."""
+"""Engines: what writes proposals."""
+
+from __future__ import annotations
+
+from jupyter_mlagent.engine.open import open_engine
+
+__all__ = ["open_engine"]

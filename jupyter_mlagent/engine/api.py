@@ -79,6 +79,8 @@ class EngineInfo(Record):
     adapter: str | None = None
     fim: bool = False
     """True where fill-in-the-middle works."""
+    fim_tokens: tuple[str, str, str] | None = None
+    """Texts of the prefix, suffix and middle tokens, where the engine knows them."""
     grammar: bool = False
     logprobs: bool = False
     worker_pid: int | None = None

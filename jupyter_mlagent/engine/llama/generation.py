@@ -1,0 +1,221 @@
+"""Drawing n replies to one prompt, in one batch over its shared prefix."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from jupyter_mlagent.engine.api import (
+    GenerateDone,
+    GenerateEvent,
+    GenerateRequest,
+    PromptRead,
+    ReplyDone,
+    TextDelta,
+)
+from jupyter_mlagent.engine.llama.context import PROMPT_CHUNK, Context
+from jupyter_mlagent.engine.llama.model import Model
+from jupyter_mlagent.engine.llama.prefix import PrefixCache
+from jupyter_mlagent.engine.llama.sampler import Sampler, log_probabilities, reply_seed
+from jupyter_mlagent.engine.llama.text import ReplyText
+from jupyter_mlagent.errors import EngineError
+from jupyter_mlagent.records import Sample
+
+Emit = Callable[[Sequence[GenerateEvent]], None]
+
+
+@dataclass
+class Reply:
+    """One reply while it is drawn; its tokens live in a KV sequence of its own."""
+
+    index: int
+    sequence: int
+    sampler: Sampler
+    text: ReplyText
+    parts: list[str]
+    tokens: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    finish_reason: str = ""
+
+    def sample(self) -> Sample:
+        return Sample(
+            text="".join(self.parts),
+            token_ids=tuple(self.tokens),
+            logprobs=tuple(self.logprobs),
+            finish_reason=self.finish_reason,
+        )
+
+
+class Generation:
+    """One request under way. `run` raises Aborted when the context's abort flag is set.
+
+    Replies start together; where the KV cells do not hold all of them at full length, the rest wait until
+    one has ended.
+    """
+
+    def __init__(
+        self,
+        request: GenerateRequest,
+        *,
+        model: Model,
+        context: Context,
+        cache: PrefixCache,
+        context_tokens: int,
+        emit: Emit,
+    ) -> None:
+        self._request = request
+        self._model = model
+        self._context = context
+        self._cache = cache
+        self._emit = emit
+        self._prompt = self._tokenize()
+        self._room_for(context_tokens)
+        self._replies: list[Reply] = []
+
+    def run(self) -> None:
+        try:
+            started = time.perf_counter()
+            cached = self._read_prompt()
+            read = time.perf_counter()
+            self._emit([self._prompt_read(cached, read - started)])
+            self._start_replies()
+            self._sample_replies()
+            self._emit([self._done(cached, read - started, time.perf_counter() - read)])
+        finally:
+            self._clean_up()
+
+    def _tokenize(self) -> list[int]:
+        request = self._request
+        if request.raw_prompt is None and not request.messages:
+            raise EngineError("The request has neither messages nor a raw prompt.")
+        prompt = request.raw_prompt
+        if prompt is None:
+            prompt = self._model.chat_template.render(request.messages)
+        tokens = self._model.tokenize(prompt + request.prefill)
+        if not tokens:
+            raise EngineError("The prompt is empty.")
+        return tokens
+
+    def _room_for(self, context_tokens: int) -> None:
+        prompt, reply = len(self._prompt), self._request.options.max_tokens
+        if reply < 1 or self._request.n < 1:
+            raise EngineError(
+                f"A request asks for at least one reply of one token, not n={self._request.n} "
+                f"and max_tokens={reply}."
+            )
+        if prompt + reply > context_tokens:
+            raise EngineError(
+                f"The prompt's {prompt:,} tokens and a reply of up to {reply:,} do not fit into the context "
+                f"of {context_tokens:,}: shorten the prompt or lower max_tokens."
+            )
+
+    def _read_prompt(self) -> int:
+        cached = self._cache.enter(self._request.cache_key, self._prompt)
+        position, end = cached, len(self._prompt)
+        while position < end:
+            chunk = self._prompt[position : position + PROMPT_CHUNK]
+            outputs = [False] * len(chunk)
+            outputs[-1] = position + len(chunk) == end
+            self._context.decode(chunk, range(position, position + len(chunk)), 0, outputs)
+            self._cache.extend(chunk)
+            position += len(chunk)
+        return cached
+
+    def _start_replies(self) -> None:
+        """Draw every reply's first token, all from the prompt's last logits."""
+        options, prefill = self._request.options, self._request.prefill
+        seed = secrets.randbits(63) if options.seed is None else options.seed
+        logits = self._context.logits(1)
+        events: list[GenerateEvent] = []
+        for index in range(self._request.n):
+            sampler = Sampler(self._model, options, reply_seed(seed, index))
+            reply = Reply(index, 0, sampler, ReplyText(options.stop), [prefill] if prefill else [])
+            self._replies.append(reply)
+            if prefill:
+                events.append(TextDelta(index=index, text=prefill))
+            token = sampler.sample(self._context, -1)
+            logprob = float(log_probabilities(logits, np.array([token]))[0])
+            events.extend(self._take(reply, token, logprob))
+        self._emit(events)
+
+    def _sample_replies(self) -> None:
+        waiting = deque(reply for reply in self._replies if not reply.finish_reason)
+        free = list(range(self._context.sequences - 1, 0, -1))
+        active: list[Reply] = []
+        while active or waiting:
+            while waiting and free and self._fits(active):
+                reply = waiting.popleft()
+                reply.sequence = free.pop()
+                self._context.copy_sequence(0, reply.sequence)
+                active.append(reply)
+            self._emit(self._step(active))
+            for reply in active:
+                if reply.finish_reason:
+                    self._context.cut_sequence(reply.sequence)
+                    free.append(reply.sequence)
+            active = [reply for reply in active if not reply.finish_reason]
+
+    def _fits(self, active: Sequence[Reply]) -> bool:
+        """Whether one more reply can reach its full length beside those under way."""
+        length = self._request.options.max_tokens
+        return len(self._prompt) + (len(active) + 1) * length <= self._context.cells
+
+    def _step(self, active: Sequence[Reply]) -> list[GenerateEvent]:
+        """One token for each active reply."""
+        base = len(self._prompt) - 1
+        self._context.decode(
+            [reply.tokens[-1] for reply in active],
+            [base + len(reply.tokens) for reply in active],
+            [reply.sequence for reply in active],
+            True,
+        )
+        tokens = [reply.sampler.sample(self._context, row) for row, reply in enumerate(active)]
+        logprobs = log_probabilities(self._context.logits(len(active)), np.array(tokens))
+        events: list[GenerateEvent] = []
+        for reply, token, logprob in zip(active, tokens, logprobs.tolist(), strict=True):
+            events.extend(self._take(reply, token, logprob))
+        return events
+
+    def _take(self, reply: Reply, token: int, logprob: float) -> Iterator[GenerateEvent]:
+        """Add a drawn token to its reply."""
+        reply.tokens.append(token)
+        reply.logprobs.append(logprob)
+        if self._model.ends_generation(token):
+            reply.finish_reason = "stop"
+            text = reply.text.finish()
+        else:
+            text = reply.text.feed(self._model.piece(token))
+            if reply.text.stopped:
+                reply.finish_reason = "stop"
+            elif len(reply.tokens) == self._request.options.max_tokens:
+                reply.finish_reason = "length"
+                text += reply.text.finish()
+        if text:
+            reply.parts.append(text)
+            yield TextDelta(index=reply.index, text=text)
+        if reply.finish_reason:
+            yield ReplyDone(index=reply.index, sample=reply.sample())
+
+    def _clean_up(self) -> None:
+        for reply in self._replies:
+            reply.sampler.close()
+            if reply.sequence:
+                self._context.cut_sequence(reply.sequence)
+        self._cache.settle()
+
+    def _prompt_read(self, cached: int, seconds: float) -> PromptRead:
+        return PromptRead(prompt_tokens=len(self._prompt), cached_tokens=cached, seconds=seconds)
+
+    def _done(self, cached: int, prompt_seconds: float, sample_seconds: float) -> GenerateDone:
+        return GenerateDone(
+            prompt_tokens=len(self._prompt),
+            cached_tokens=cached,
+            sampled_tokens=sum(len(reply.tokens) for reply in self._replies),
+            prompt_seconds=prompt_seconds,
+            sample_seconds=sample_seconds,
+        )
