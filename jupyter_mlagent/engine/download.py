@@ -88,11 +88,6 @@ class _Watch:
         self.cancelled = cancelled
 
     def __call__(self, doing: str, done: int, source: str = "") -> None:
-        if self.cancelled.is_set():
-            raise DownloadCancelledError(
-                f"Fetching {self.model.name} was stopped; what has arrived is kept, and pulling it again "
-                "goes on from there."
-            )
         if self._on_progress is not None:
             total = self.model.bytes
             self._on_progress(
@@ -103,6 +98,11 @@ class _Watch:
                     doing=doing,
                     source=source,
                 )
+            )
+        if self.cancelled.is_set():
+            raise DownloadCancelledError(
+                f"Fetching {self.model.name} was stopped; what has arrived is kept, and pulling it again "
+                "goes on from there."
             )
 
 

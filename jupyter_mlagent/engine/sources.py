@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+import zlib
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Protocol
@@ -89,7 +90,7 @@ class HubSource:
                         if response.status_code == httpx.codes.NOT_FOUND:
                             continue
                         skip = self._check(response, offset)
-                        for block in response.iter_bytes(READ_BYTES):
+                        for block in response.iter_bytes():
                             started = True
                             if len(block) > skip:
                                 yield block[skip:]
@@ -191,7 +192,7 @@ class MirrorSource:
                     stream.seek(skip)
                     while block := stream.read(READ_BYTES):
                         yield block
-        except (zipfile.BadZipFile, EOFError) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
             raise SourceError(f"{wheel.name} from {self.name} is damaged ({error})") from None
 
 
