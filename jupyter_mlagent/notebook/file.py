@@ -152,7 +152,7 @@ class NotebookFile:
         from nbformat import from_dict
 
         cell = self.node["cells"][self._position(cell_id)]
-        cell["outputs"] = [from_dict(copy.deepcopy(output)) for output in outputs]
+        cell["outputs"] = [from_dict(output) for output in outputs]
         cell["execution_count"] = execution_count
 
     def set_gain(self, cell_id: str, gain: Gain) -> None:

@@ -196,7 +196,7 @@ def _ranking_key(
     trial: Trial, reward: Reward, direction: Direction | None, config: RewardConfig
 ) -> tuple[int, float, float, float]:
     if not reward.scored:
-        return (1, 0.0, 0.0, trial.seconds)
+        return (1, 0.0, 0.0, 0.0)
     group = 2 if reward.value <= config.error else 0
     after = trial.metric_after
     # The reward saturates where the metric still tells two proposals apart.

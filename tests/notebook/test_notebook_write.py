@@ -150,8 +150,26 @@ class TestAnotherProgram:
             file.save()
         assert only_file(tmp_path) == "elsewhere.ipynb"
 
+    def test_that_saves_while_this_one_writes_is_not_overwritten(self, book, monkeypatch):
+        file = open_notebook(book)
+        theirs = book.read_text().replace("x = 1", "x = 2")
+        monkeypatch.setattr(os, "fsync", lambda _: book.write_text(theirs))
+        with pytest.raises(NotebookChangedError):
+            file.save()
+        assert book.read_text() == theirs
+
 
 class TestSavingAs:
+    def test_an_existing_file_is_kept_also_where_there_are_no_hard_links(self, book, tmp_path, monkeypatch):
+        def no_links(*_: object) -> None:
+            raise PermissionError(1, "Operation not permitted")
+
+        monkeypatch.setattr(os, "link", no_links)
+        with pytest.raises(NotebookError, match="exists already"):
+            open_notebook(book).save_as(book)
+        open_notebook(book).save_as(tmp_path / "new.ipynb")
+        assert open_notebook(tmp_path / "new.ipynb").cells == open_notebook(book).cells
+
     def test_an_existing_file_is_kept_unless_asked(self, book, tmp_path):
         other = tmp_path / "other.ipynb"
         other.write_text("precious")

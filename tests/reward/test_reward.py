@@ -75,6 +75,7 @@ class TestWhatIsNeutral:
     def test_a_step_that_changes_nothing(self):
         reward = trial_reward(ran(0.7, 0.7), UP, CONFIG)
         assert (reward.value, reward.scored) == (0.5, True)
+        assert reward.reason == "no effect on the metric"
 
     @pytest.mark.parametrize(
         "status",
