@@ -50,6 +50,7 @@ def _integers(flat: Any) -> str:
     numpy = sys.modules["numpy"]
     values, counts = numpy.unique(flat, return_counts=True)
     if len(values) <= _FEW_VALUES:
-        shown = ", ".join(f"{value}: {count}" for value, count in zip(values[:5].tolist(), counts[:5].tolist())  # noqa: B905 - Python 3.9)
+        pairs = list(zip(values.tolist(), counts.tolist()))[:5]  # noqa: B905 - Python 3.9
+        shown = ", ".join(f"{value}: {count}" for value, count in pairs)
         return f"{{{shown}{', …' if len(values) > 5 else ''}}}"
     return f"{flat.min()} to {flat.max()}"
