@@ -234,8 +234,12 @@ class Session:
     def undo(self, proposal_id: str) -> None:
         """An accepted step was taken back: it is never learned from."""
         step = self._step_ids.get(proposal_id)
-        if self.journal is not None and step is not None:
+        if self.journal is None or step is None:
+            return
+        try:
             self.journal.mark_undone(step)
+        except JournalError as error:
+            self.journal_problem = str(error)
 
     def ignore_outstanding(self, but: str | None = None) -> None:
         """Proposals that were shown and got no verdict."""
@@ -258,6 +262,12 @@ class Session:
             )
         except JournalError as error:
             self.journal_problem = str(error)
+
+    async def use_trials(self, trials: TrialRunner) -> None:
+        """Go on in another kernel, or in this one after a restart: nothing measured before holds there."""
+        before, self.trials = self.trials, trials
+        self._metric_cache = None
+        await before.close()
 
     async def close(self) -> None:
         """End trials under way; the engine and the kernel belong to whoever started them."""
