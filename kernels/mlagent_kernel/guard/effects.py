@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from .mounts import Overlay, TrialView
 
 _MOST = 300
+_DEEPEST = 32
 _COMPARED = 1 << 20
 """A file opened for writing is copied up whole; up to this size it counts only if its content changed."""
 _IGNORED = frozenset({"__pycache__", ".ipynb_checkpoints"})
@@ -53,7 +54,7 @@ def _walk(directory: int, overlay: Overlay, relative: str) -> Iterator[FileChang
             if before is not None:
                 yield {"path": path, "change": "deleted", "bytes": None}
         elif stat.S_ISDIR(status.st_mode):
-            if name not in _IGNORED:
+            if name not in _IGNORED and inner.count("/") < _DEEPEST:
                 yield from _walk_directory(directory, name, overlay, inner, before)
         elif before is None:
             yield {"path": path, "change": "created", "bytes": status.st_size}

@@ -27,7 +27,7 @@ _LINE = re.compile(rb"([0-9a-f]+)-([0-9a-f]+) ([r-])([w-])([x-])s ([0-9a-f]+) (\
 _CHUNK = 1 << 20
 _MEMORY_FILES = ("/dev/zero", "/dev/shm/")  # noqa: S108 - no device behind these
 
-# ioctl PROCMAP_QUERY on /proc/self/maps (Linux 6.11): the next mapping of a kind, without printing the others.
+# ioctl PROCMAP_QUERY on /proc/self/maps (Linux 6.11): the next mapping of a kind, the others skipped.
 _PROCMAP_QUERY = 0xC0686611
 _QUERY_SHARED, _QUERY_NEXT = 0x08, 0x10
 _QUERY = struct.Struct("=QQQ QQQQQQ IIII QQ")

@@ -34,8 +34,8 @@ def apply(*, memory_bytes: int, disk_bytes: int, tasks: int, alone: bool) -> Non
 
     Memory counts from what the process has mapped now. RLIMIT_DATA bounds what it can fill, so that Python
     sees a MemoryError; RLIMIT_AS bounds shared mappings too and leaves room for what thread stacks and
-    allocator arenas reserve. `alone`: the user's other processes do not count against RLIMIT_NPROC (they do not in a
-    user namespace, from Linux 5.14 on); it does not bind root.
+    allocator arenas reserve. `alone`: the user's other processes do not count against RLIMIT_NPROC (they do
+    not in a user namespace, from Linux 5.14 on); it does not bind root.
     """
     now = _mapped()
     slack = _PER_THREAD * (os.cpu_count() or 1) * 2
