@@ -1,0 +1,247 @@
+"""What browser and server say to each other over a notebook's WebSocket, next to the events of a session.
+
+Every message is a JSON object with a `type`. `id` pairs a question with its answer; the browser counts it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from jupyter_mlagent.engine.status import EngineStatus
+from jupyter_mlagent.errors import MlagentError
+from jupyter_mlagent.kernel import CellRun
+from jupyter_mlagent.notebook import Gain
+from jupyter_mlagent.records import Cell, Direction, Metric, Operator, Record, Verdict
+from jupyter_mlagent.session import Acceptance
+
+Tell = Callable[[Record], None]
+"""Sends one message to one page."""
+
+# -- from the browser
+
+
+class Hello(Record, tag="hello"):
+    """Which kernel the notebook has now; sent first, and again whenever that changes."""
+
+    kernel_id: str | None = None
+
+
+class Ask(Record, tag="ask"):
+    """Make proposals; a request under way for this notebook ends."""
+
+    cells: tuple[Cell, ...]
+    focus_cell_id: str | None = None
+    hint: str = ""
+    candidates: int | None = None
+    operator: Operator | None = None
+    allow_unguarded: bool = False
+
+
+class Stop(Record, tag="stop"):
+    """End the request or flight under way."""
+
+
+class Accept(Record, tag="accept"):
+    id: int
+    proposal_id: str
+    cells: tuple[Cell, ...]
+    edited_source: str | None = None
+
+
+class Ran(Record, tag="ran"):
+    """An accepted cell has run in the notebook's kernel."""
+
+    id: int
+    proposal_id: str
+
+
+class Reject(Record, tag="reject"):
+    id: int
+    proposal_id: str
+    reason: str = ""
+
+
+class Undo(Record, tag="undo"):
+    """An accepted cell was taken out of the notebook again."""
+
+    proposal_id: str
+
+
+class FindMetrics(Record, tag="find_metrics"):
+    id: int
+    cells: tuple[Cell, ...]
+
+
+class SetMetric(Record, tag="set_metric"):
+    """Take the person's expression; None: the best one found in the cells."""
+
+    id: int
+    cells: tuple[Cell, ...]
+    expression: str | None = None
+    direction: Direction | None = None
+
+
+class Fly(Record, tag="fly"):
+    """Start the autopilot; this connection applies its steps."""
+
+    cells: tuple[Cell, ...]
+    steps: int = 5
+    seconds: float | None = None
+    candidates: int = 4
+    allow_unguarded: bool = False
+
+
+class Applied(Record, tag="applied"):
+    """The answer to `Apply`: the cell stands in the notebook and has run."""
+
+    id: int
+    cell_id: str
+    run: CellRun
+    cells: tuple[Cell, ...]
+    problem: str = ""
+    """Why it could not be put in or run, as one sentence."""
+
+
+class Complete(Record, tag="complete"):
+    """Fill in the middle of one cell."""
+
+    id: int
+    prefix: str
+    suffix: str
+
+
+class CancelCompletion(Record, tag="cancel_completion"):
+    id: int
+
+
+FromBrowser = (
+    Hello
+    | Ask
+    | Stop
+    | Accept
+    | Ran
+    | Reject
+    | Undo
+    | FindMetrics
+    | SetMetric
+    | Fly
+    | Applied
+    | Complete
+    | CancelCompletion
+)
+
+# -- to the browser
+
+
+class RoomState(Record, tag="room_state"):
+    """All a page needs to show the notebook's session again: the events since the last request began."""
+
+    metric: Metric | None
+    working: bool
+    flying: bool
+    events: tuple[Any, ...]
+    engine: EngineStatus
+    journal_problem: str = ""
+
+
+class EngineChanged(Record, tag="engine_changed"):
+    engine: EngineStatus
+
+
+class MetricChanged(Record, tag="metric_changed"):
+    metric: Metric | None
+    value: float | None = None
+
+
+class Working(Record, tag="working"):
+    """Whether a request or a flight is under way."""
+
+    working: bool
+    flying: bool
+
+
+class Accepted(Record, tag="accepted"):
+    """To whoever accepted: insert this and run it."""
+
+    id: int
+    acceptance: Acceptance
+    gain: Gain
+
+
+class Judged(Record, tag="judged"):
+    """To everyone who looks at the notebook: a proposal got its verdict."""
+
+    proposal_id: str
+    verdict: Verdict
+
+
+class Measured(Record, tag="measured"):
+    """How the real run compares with the trial."""
+
+    id: int
+    proposal_id: str
+    metric_after: float | None
+    matches: bool
+    message: str
+
+
+class Done(Record, tag="done"):
+    id: int
+
+
+class FoundMetric(Record):
+    expression: str
+    direction: Direction | None
+    origin: str
+
+
+class FoundMetrics(Record, tag="found_metrics"):
+    id: int
+    metrics: tuple[FoundMetric, ...]
+
+
+class Apply(Record, tag="apply"):
+    """The autopilot kept a step: insert it, run it and answer `Applied` with the same id."""
+
+    id: int
+    acceptance: Acceptance
+    gain: Gain
+
+
+class Retract(Record, tag="retract"):
+    """Take a cell of the autopilot out again."""
+
+    cell_id: str
+
+
+class Completion(Record, tag="completion"):
+    """The text so far; `done` with the last one."""
+
+    id: int
+    text: str
+    done: bool
+
+
+class Problem(Record, tag="problem"):
+    """One sentence for the person; `id` of the question it answers, if any."""
+
+    message: str
+    id: int | None = None
+    stale: bool = False
+    """The proposal no longer fits its cell."""
+
+
+def read(data: str | bytes) -> FromBrowser:
+    """Raises MlagentError for what is no message."""
+    try:
+        message: FromBrowser = msgspec.json.decode(data, type=FromBrowser)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise MlagentError(f"The page sent a message that is not understood ({error}).") from None
+    return message
+
+
+def write(message: Record) -> str:
+    return msgspec.json.encode(message).decode()
