@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from jupyter_mlagent import __version__
-from jupyter_mlagent.cli import demo, doctor, journal, models, run_command, suggest
+from jupyter_mlagent.cli import demo, doctor, journal, models, run_command, suggest, tui
 from jupyter_mlagent.errors import MlagentError
 
 INTERRUPTED = 130
@@ -27,6 +27,7 @@ app = typer.Typer(
 app.command("suggest")(suggest.command)
 app.command("run")(run_command.command)
 app.command("demo")(demo.command)
+app.command("tui")(tui.command)
 app.command("doctor")(doctor.command)
 app.add_typer(models.app, name="models")
 app.add_typer(journal.app, name="journal")

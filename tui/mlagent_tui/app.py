@@ -1,0 +1,172 @@
+"""The Textual application: screens, keymap, theme, signals from outside. Everything else is the desk's."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from textual import work
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.signal import Signal
+from textual.worker import Worker, WorkerState
+
+from jupyter_mlagent.errors import MlagentError
+from mlagent_tui.commands import DeskCommands
+from mlagent_tui.desk.bugs import bug_sentence
+from mlagent_tui.desk.core import Core
+from mlagent_tui.desk.desk import Desk
+from mlagent_tui.desk.events import DeskEvent, Said
+from mlagent_tui.dialogs.choice import Answer, ChoiceScreen
+from mlagent_tui.news import News
+from mlagent_tui.notebook.screen import NotebookScreen
+from mlagent_tui.settings.model import Settings
+
+ENDING_SECONDS = 10.0
+"""How long leaving waits for kernel and model to end by themselves."""
+
+
+class MlagentApp(App[str | None]):
+    """Returns a sentence when the notebook could not be opened at all."""
+
+    TITLE = "mlagent"
+    COMMANDS = {DeskCommands}  # noqa: RUF012 - Textual's own declaration
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q,ctrl+q", "leave", "Quit", key_display="q", id="quit"),
+        Binding("question_mark,f1", "help", "Help", key_display="?", id="help"),
+        Binding("comma", "settings", "Settings", show=False, id="settings"),
+    ]
+
+    def __init__(
+        self,
+        path: Path,
+        core: Core,
+        settings: Settings | None = None,
+        keymap: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__()
+        self._keys = dict(keymap or {})
+        self.settings = settings or Settings()
+        self.desk = Desk(path, core, self._post)
+        self.news: Signal[DeskEvent] = Signal(self, "news")
+        self.rescued: Path | None = None
+        self._life: Worker[None] | None = None
+
+    # -- life
+
+    def on_mount(self) -> None:
+        if self.settings.theme in self.available_themes:
+            self.theme = self.settings.theme
+        self.set_keymap(self._keys)
+        self.install_screens()
+        self.desk.preview()
+        self.push_screen(NotebookScreen())
+        self._catch_signals()
+        self.call_after_refresh(self._begin)
+
+    def install_screens(self) -> None:
+        """Screens that keep their state while they are away."""
+        from mlagent_tui.autopilot.screen import AutopilotScreen
+        from mlagent_tui.learning.screen import LearningScreen
+
+        self.install_screen(AutopilotScreen(), "autopilot")
+        self.install_screen(LearningScreen(), "learning")
+
+    def _begin(self) -> None:
+        self._life = self._live()
+
+    @work(exit_on_error=False)
+    async def _live(self) -> None:
+        try:
+            await self.desk.open()
+        except MlagentError as error:
+            self.exit(str(error), return_code=1)
+            return
+        await self.desk.serve()
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        if event.state is not WorkerState.ERROR or event.worker.error is None:
+            return
+        self.notify(bug_sentence(event.worker.error), severity="error", timeout=20, markup=False)
+
+    async def end(self, message: str | None = None) -> None:
+        """Kernel, trials and model end first, then the app."""
+        self.desk.close()
+        if self._life is not None and self._life.is_running:
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(self._life.wait(), ENDING_SECONDS)
+        self.exit(message)
+
+    def _catch_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for name in ("SIGHUP", "SIGTERM"):
+            with contextlib.suppress(NotImplementedError, RuntimeError, AttributeError, ValueError):
+                loop.add_signal_handler(getattr(signal, name), self.hang_up)
+
+    def hang_up(self) -> None:
+        """The terminal is gone or the system wants us to end: save, then end."""
+        document = self.desk.document
+        if document is not None and self.settings.save_on_hangup:
+            self.rescued = document.rescue()
+        self.run_worker(self.end(), group="end", exit_on_error=False)
+
+    # -- news
+
+    def _post(self, event: DeskEvent) -> None:
+        self.post_message(News(event))
+
+    def on_news(self, message: News) -> None:
+        if isinstance(message.event, Said):
+            said = message.event
+            self.notify(said.text, severity=said.severity.value, markup=False)
+        else:
+            self.news.publish(message.event)
+
+    # -- keys
+
+    def action_leave(self) -> None:
+        if not self.desk.modified:
+            self.run_worker(self.end(), group="end")
+            return
+
+        def answered(answer: str | None) -> None:
+            if answer == "save":
+                self._save_and_end()
+            elif answer == "leave":
+                self.run_worker(self.end(), group="end")
+
+        answers = [
+            Answer("s", "Save and quit", "save"),
+            Answer("d", "Discard", "leave", danger=True),
+            Answer("c", "Cancel", "cancel"),
+        ]
+        self.push_screen(ChoiceScreen(f"Save {self.desk.path.name} before you go?", answers), answered)
+
+    def _save_and_end(self) -> None:
+        try:
+            self.desk.editable().save()
+        except MlagentError:
+            # It changed on disk, or cannot be written: the notebook screen knows how to ask about that.
+            self.screen_stack[-1].call_later(self._notebook_screen.action_save)
+            return
+        self.run_worker(self.end(), group="end")
+
+    @property
+    def _notebook_screen(self) -> NotebookScreen:
+        return next(screen for screen in self.screen_stack if isinstance(screen, NotebookScreen))
+
+    def action_help(self) -> None:
+        from mlagent_tui.help.screen import HelpScreen
+
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen())
+
+    def action_settings(self) -> None:
+        from mlagent_tui.settings.screen import SettingsScreen
+
+        self.push_screen(SettingsScreen(self.settings))

@@ -1,0 +1,126 @@
+"""Flies: the core's `fly` over the notebook on the screen."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, get_args
+
+from jupyter_mlagent.autopilot import Budget, FlightEvent, StepBegan, StepKept, StepSkipped, fly
+from jupyter_mlagent.errors import MlagentError
+from jupyter_mlagent.events import SuggestEvent
+from jupyter_mlagent.notebook import Gain
+from jupyter_mlagent.records import Cell
+from jupyter_mlagent.session import Acceptance
+from mlagent_tui.autopilot.flight import Flight
+from mlagent_tui.desk.bugs import bug_sentence
+from mlagent_tui.desk.events import CellsChanged, Flown, MetricWanted, Said, Severity, StatusChanged
+
+if TYPE_CHECKING:
+    from jupyter_mlagent.workbench import Applied, Workbench
+    from mlagent_tui.desk.desk import Desk
+
+REQUEST_EVENTS: tuple[type, ...] = get_args(SuggestEvent)
+
+
+class Pilot:
+    """One flight at a time; the last one's record stays until the next."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self.flight: Flight | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def flying(self) -> bool:
+        return self._task is not None and not self._task.done()
+
+    def start(self, budget: Budget) -> None:
+        """Raises MlagentError while something else is under way."""
+        if self._desk.busy:
+            raise MlagentError("Something is under way; stop it first.")
+        self.flight = Flight(budget)
+        self._task = asyncio.create_task(self._work(budget, self.flight))
+
+    async def finished(self) -> None:
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def stop(self) -> None:
+        """At once; what was kept stays."""
+        if self.flying and self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _work(self, budget: Budget, flight: Flight) -> None:
+        desk = self._desk
+        board = desk.proposer.board
+        try:
+            workbench = await desk.ready()
+            await desk.proposer.prepare(workbench)
+            if workbench.session.metric is None:
+                flight.ended = "it needs a metric"
+                desk.post(MetricWanted("The autopilot needs a metric to know what is better."))
+                return
+            notebook = _FlownNotebook(desk, workbench)
+            async with contextlib.aclosing(fly(workbench.session, notebook, budget)) as events:
+                async for event in events:
+                    self._hear(event, flight, workbench)
+        except MlagentError as error:
+            flight.ended = str(error)
+            desk.post(Said(str(error), Severity.ERROR))
+        except Exception as error:
+            flight.ended = bug_sentence(error)
+            desk.post(Said(flight.ended, Severity.ERROR))
+        finally:
+            flight.stopped()
+            board.stop()
+            desk.status.doing = ""
+            desk.post(StatusChanged())
+            desk.post(CellsChanged())
+
+    def _hear(self, event: FlightEvent, flight: Flight, workbench: Workbench) -> None:
+        desk = self._desk
+        flight.hear(event)
+        match event:
+            case StepBegan():
+                desk.proposer.board.begin()
+                desk.status.doing = f"autopilot: step {event.step} of {flight.budget.steps}"
+                desk.post(StatusChanged())
+            case StepKept():
+                desk.status.metric_value = event.metric_after
+                desk.editable().changed("the autopilot's step", lambda: _took_back(workbench))
+                desk.post(CellsChanged(select=event.cell_id))
+            case StepSkipped():
+                desk.post(CellsChanged())
+            case _:
+                if isinstance(event, REQUEST_EVENTS):
+                    desk.proposer.hear(event)  # type: ignore[arg-type]
+        desk.post(Flown(event))
+
+
+def _took_back(workbench: Workbench) -> None:
+    workbench.undo()
+
+
+class _FlownNotebook:
+    """The workbench, with the screen told of every change."""
+
+    def __init__(self, desk: Desk, workbench: Workbench) -> None:
+        self._desk = desk
+        self._workbench = workbench
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        return self._workbench.cells
+
+    async def apply(self, acceptance: Acceptance, gain: Gain | None = None) -> Applied:
+        applied = await self._workbench.apply(acceptance, gain)
+        self._desk.editable().modified = True
+        self._desk.post(CellsChanged(select=applied.cell_id))
+        return applied
+
+    def undo(self) -> bool:
+        undone = self._workbench.undo()
+        self._desk.post(CellsChanged())
+        return undone

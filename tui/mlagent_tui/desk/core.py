@@ -1,0 +1,94 @@
+"""Where the desk gets its engine and its workbench from: this machine, or (in tests) a script."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from jupyter_mlagent.engine.api import Engine
+from jupyter_mlagent.errors import EngineError, JournalError
+from jupyter_mlagent.notebook import NotebookFile
+from jupyter_mlagent.settings import SessionSettings
+
+if TYPE_CHECKING:
+    from jupyter_mlagent.workbench import Workbench
+
+
+class Core(Protocol):
+    """Both are opened behind the first paint, side by side."""
+
+    async def open_engine(self) -> Engine:
+        """Not started yet. Raises MlagentError when the model's name means nothing."""
+        ...
+
+    def open_workbench(
+        self, notebook: NotebookFile, engine: Engine
+    ) -> AbstractAsyncContextManager[Workbench]:
+        """Kernel and trials end with the context. Raises KernelError."""
+        ...
+
+
+class NoEngine:
+    """Stands in where no model could be had: the notebook works, asking for proposals says why it cannot."""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason or "There is no model; fetch one with `mlagent models pull`."
+
+    def __getattr__(self, name: str) -> Any:
+        raise EngineError(self._reason)
+
+
+@dataclass(frozen=True)
+class LocalCore:
+    """A kernel and a model on this machine, the person's journal."""
+
+    settings: SessionSettings
+    model: str | None = None
+    kernelspec: str | None = None
+    keep_journal: bool = True
+
+    async def open_engine(self) -> Engine:
+        def opened() -> Engine:
+            from jupyter_mlagent.engine import open_engine
+
+            return open_engine(self.model)
+
+        # In a thread: what this imports takes a second, and the keyboard shall not wait for it.
+        return await asyncio.to_thread(opened)
+
+    @contextlib.asynccontextmanager
+    async def open_workbench(self, notebook: NotebookFile, engine: Engine) -> AsyncIterator[Workbench]:
+        open_bench = await asyncio.to_thread(_imported_workbench)
+        journal = None
+        if self.keep_journal:
+            from jupyter_mlagent.journal import Journal
+
+            # A broken journal must not stop the work; the session says so at the first step.
+            with contextlib.suppress(JournalError):
+                journal = Journal.open()
+        try:
+            async with open_bench(
+                notebook.path,
+                engine=engine,
+                journal=journal,
+                settings=self.settings,
+                kernelspec=self.kernelspec,
+                notebook=notebook,
+            ) as workbench:
+                yield workbench
+        finally:
+            if journal is not None:
+                journal.close()
+
+
+def _imported_workbench():  # type: ignore[no-untyped-def]
+    import jupyter_client.asynchronous.client  # noqa: F401 - part of the second that starting would take
+    import nbclient  # noqa: F401
+
+    from jupyter_mlagent.workbench import open_workbench
+
+    return open_workbench

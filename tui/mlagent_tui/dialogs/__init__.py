@@ -1,0 +1,1 @@
+"""Questions that wait for an answer, over whatever is on the screen."""

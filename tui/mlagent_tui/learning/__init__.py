@@ -1,0 +1,1 @@
+"""Watching the agent learn, and its adapters."""

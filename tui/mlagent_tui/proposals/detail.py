@@ -1,0 +1,89 @@
+"""One candidate close up: plan, trial, and its code, diff or output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from jupyter_mlagent.records import Metric
+from mlagent_tui.notebook.cell_paint import code_content
+from mlagent_tui.notebook.face import CellFace
+from mlagent_tui.notebook.outputs import error_content, output_sections
+from mlagent_tui.proposals.board import Row
+from mlagent_tui.proposals.diff import diff_content, diff_of
+from mlagent_tui.proposals.words import trial_content
+
+
+class Side(StrEnum):
+    CODE = "code"
+    DIFF = "diff"
+    OUTPUT = "output"
+
+
+class CandidateDetail(VerticalScroll, can_focus=False):
+    """Shows a row of the board; which side of it stays the same from candidate to candidate."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.side = Side.CODE
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="detail-plan", markup=False)
+        yield Static(id="detail-trial")
+        yield Static(id="detail-sides")
+        yield Static(id="detail-body")
+
+    def next_side(self) -> None:
+        sides = list(Side)
+        self.side = sides[(sides.index(self.side) + 1) % len(sides)]
+
+    def show(self, row: Row | None, metric: Metric | None, faces: Sequence[CellFace]) -> None:
+        plan, trial, sides, body = (
+            self.query_one(f"#detail-{part}", Static) for part in ("plan", "trial", "sides", "body")
+        )
+        self.display = row is not None
+        if row is None:
+            return
+        plan.update(row.plan.strip() or row.reason or "…")
+        trial.display = row.trial is not None
+        if row.trial is not None:
+            trial.update(trial_content(row.trial, metric))
+        sides.update(self._tabs())
+        body.update(self._body(row, faces))
+
+    def _tabs(self) -> Content:
+        tabs = [
+            Content.styled(
+                f" {side.value} ", "bold $text on $primary-muted" if side is self.side else "$text-muted"
+            )
+            for side in Side
+        ]
+        return Content(" ").join(tabs) + Content.styled("  d turns", "$text-muted")
+
+    def _body(self, row: Row, faces: Sequence[CellFace]) -> Content:
+        match self.side:
+            case Side.DIFF if row.proposal is not None:
+                return diff_content(diff_of(row.proposal, faces))
+            case Side.OUTPUT:
+                return self._output(row)
+            case _:
+                return code_content(row.source) if row.source.strip() else Content("")
+
+    def _output(self, row: Row) -> Content:
+        outputs = list(row.trial.outputs) if row.trial and row.trial.outputs else row.outputs
+        width = max(20, self.size.width - 2)
+        parts = [section.content for section in output_sections(outputs, width, pictures=False)]
+        errored = any(output.get("output_type") == "error" for output in outputs)
+        if row.trial is not None and row.trial.error is not None and not errored:
+            error = row.trial.error
+            parts.append(
+                error_content(
+                    {"traceback": error.traceback, "ename": error.name, "evalue": error.value}, None
+                )
+            )
+        return Content("\n").join(parts) if parts else Content.styled("It printed nothing.", "$text-muted")
