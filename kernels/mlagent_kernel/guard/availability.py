@@ -50,7 +50,8 @@ def _failure(tier: str, _process: int) -> str:
         return "the kernel offers no seccomp filters for this architecture"
     if tier == "landlock" and not landlock.version():
         return "the kernel has no Landlock, or it is switched off"
-    seccomp.program(namespaces=tier == "namespaces", landlock=landlock.version(), own_pid=1)  # kept for forks
+    # Computed here, the commonest filter is at hand in every fork.
+    seccomp.program(namespaces=True, landlock=landlock.version(), own_pid=1, unix_sockets=True)
     return _tried(tier)
 
 

@@ -54,6 +54,12 @@ def _of_one(error: BaseException, wanted_network: list[str]) -> str | None:
         return None
     if error.errno in _NETWORK and error.filename is None:
         return _network(wanted_network)
+    if (
+        error.errno == errno.ENOENT
+        and error.filename is None
+        and "the Unix socket" in "".join(wanted_network[-1:])
+    ):
+        return _network(wanted_network)
     if error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
         return "write more than the trial's disk limit"
     if error.errno == errno.EAGAIN and isinstance(error, BlockingIOError) and error.filename is None:

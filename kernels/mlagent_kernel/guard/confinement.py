@@ -24,6 +24,7 @@ from . import (
     inherited_files,
     inherited_maps,
     landlock,
+    layout,
     libc,
     limits,
     mounts,
@@ -66,7 +67,7 @@ class _Namespaces:
         held = privileges.effective()
         self._keep = privileges.worth_keeping(held)
         new_user = privileges.CAP_SYS_ADMIN not in held
-        plan = mounts.plan(cwd=cwd, new_user=new_user)
+        plan = layout.plan(cwd=cwd, new_user=new_user)
         namespaces.enter(new_user=new_user)
         self._view = mounts.build(plan, disk_bytes=disk_bytes, new_user=new_user)
 
@@ -78,12 +79,13 @@ class _Namespaces:
 
     def restrict(self) -> None:
         privileges.drop(self._keep)
-        view = self._view
-        writable = [overlay.path for overlay in view.overlays] if view is not None else []
+        assert self._view is not None
         abi = landlock.version()
         if abi:
-            landlock.restrict([*writable, "/dev"], network=True)
-        seccomp.install(seccomp.program(namespaces=True, landlock=abi, own_pid=1))
+            landlock.restrict([*(overlay.path for overlay in self._view.overlays), "/dev"], network=True)
+        seccomp.install(
+            seccomp.program(namespaces=True, landlock=abi, own_pid=1, unix_sockets=self._view.sealed)
+        )
 
     def observer(self) -> Observer:
         return Observer(writable=None, first_in_namespace=True)
@@ -150,7 +152,9 @@ class _Landlock(_Scratch):
         privileges.drop(privileges.worth_keeping(privileges.effective()))
         devices = [path for path in ("/dev/null", "/dev/zero", "/dev/full") if os.path.exists(path)]
         abi = landlock.restrict([self.directory, *devices], network=False)
-        seccomp.install(seccomp.program(namespaces=False, landlock=abi, own_pid=os.getpid()))
+        seccomp.install(
+            seccomp.program(namespaces=False, landlock=abi, own_pid=os.getpid(), unix_sockets=False)
+        )
 
     def observer(self) -> Observer:
         return Observer(writable=None, first_in_namespace=False)

@@ -5,22 +5,27 @@ supervisor. Needs Linux 5.12 (mount_setattr; overlays in user namespaces came wi
 """
 
 # Descriptors and raw paths, on which pathlib would only add cost.
-# ruff: noqa: PTH101, PTH102, PTH106, PTH110, PTH112, PTH116, PTH117, PTH123, PTH211
+# ruff: noqa: PTH101, PTH102, PTH106, PTH110, PTH112, PTH123, PTH211
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
 from dataclasses import dataclass
 
-from . import libc, overlay_plan
+from . import libc
+from .layout import Layout, Place
+from .overlay_plan import is_within
 
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 _ACCELERATORS = ("nvidia", "dri", "kfd", "dxg", "accel")
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the place itself is meant
 _SCRATCH = "/dev/.mlagent-scratch"
+_EMPTY = _SCRATCH + "/empty"
 _BYTES_PER_FILE = 4096
+_READ_ONLY = libc.MOUNT_ATTR_RDONLY | libc.MOUNT_ATTR_NOSUID | libc.MOUNT_ATTR_NODEV
 _RESERVED_PIDS = 301
 """The smallest pid_max that Linux takes."""
 
@@ -41,90 +46,76 @@ class TrialView:
     overlays: tuple[Overlay, ...]
     scratch: int
     """Descriptor of the scratch directory (no path leads to it)."""
+    sealed: bool
+    """No Unix socket of the machine can be reached by its path."""
 
     def close(self) -> None:
         for descriptor in (self.scratch, *(overlay.lower for overlay in self.overlays)):
             os.close(descriptor)
 
 
-@dataclass(frozen=True)
-class Place:
-    """A directory to overlay, as it was seen with the kernel's own eyes (a user namespace hides owners)."""
-
-    path: str
-    user: int
-    group: int
-    mode: int
-    writable: bool
-
-
-@dataclass(frozen=True)
-class Plan:
-    cwd: str | None
-    places: tuple[Place, ...]
-    mounts: tuple[overlay_plan.Mount, ...]
-
-
-def plan(*, cwd: str | None, new_user: bool) -> Plan:
-    """What `build` will do; to be made before any namespace is entered.
-
-    `cwd` is the working directory to cover and to stand in afterwards; None when it was deleted.
-    `new_user`: the mount namespace will belong to a user namespace.
-    """
-    with open("/proc/self/mountinfo", "rb") as file:
-        mounts = overlay_plan.parse_mountinfo(file.read())
-    paths = overlay_plan.targets(
-        _wanted(cwd),
-        _top_level(),
-        mounts,
-        subdirectories=_subdirectories,
-        copyable=_is_own if new_user else lambda _path: True,
-        over_mounts=not new_user,
-    )
-    if os.path.isdir(_SHARED_MEMORY):
-        paths.append(_SHARED_MEMORY)
-    places = []
-    for path in paths:
-        status = os.stat(path)
-        mode = stat.S_IMODE(status.st_mode)
-        places.append(Place(path, status.st_uid, status.st_gid, mode, os.access(path, os.W_OK)))
-    return Plan(cwd, tuple(places), tuple(mounts))
-
-
-def build(intended: Plan, *, disk_bytes: int, new_user: bool) -> TrialView:
+def build(plan: Layout, *, disk_bytes: int, new_user: bool) -> TrialView:
     """Rearrange this process' mount namespace, which must be its own. Raises OSError."""
-    places = {place.path: place for place in intended.places}
-    lowers = {path: os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for path in places}
-    covered = {
-        mount.point: libc.clone_mount(mount.point, recursive=False)
-        for mount in intended.mounts
-        if mount.point not in places and any(overlay_plan.is_within(mount.point, path) for path in places)
-    }
+    places = {place.path: place for place in plan.places}
+    lowers = _open_directories([*places, *plan.shields.overlaid])
+    covered = _clone_covered(plan, [*places, *plan.shields.overlaid])
     devices = _clone_devices()
-
-    read_only = libc.MOUNT_ATTR_RDONLY | libc.MOUNT_ATTR_NOSUID | libc.MOUNT_ATTR_NODEV
-    libc.set_mount_attributes("/", read_only, recursive=True, private=True)
+    libc.set_mount_attributes("/", _READ_ONLY, recursive=True, private=True)
     _mount_dev(devices)
-    flags = libc.MS_NOSUID | libc.MS_NODEV
-    options = f"size={disk_bytes},nr_inodes={4096 + disk_bytes // _BYTES_PER_FILE},mode=700"
-    os.mkdir(_SCRATCH, 0o700)
-    libc.mount("tmpfs", _SCRATCH, "tmpfs", flags, options)
+    scratch = _mount_scratch(disk_bytes)
     overlays = []
+    sealed = plan.shields.complete
     for index, path in enumerate(sorted({*lowers, *covered})):
-        if path in covered:
-            _put_back(covered[path], path, read_only)
-            continue
-        overlay = Overlay(path, lowers[path], f"upper{index}")
-        if _mount_overlay(overlay, places[path], new_user=new_user):
-            overlays.append(overlay)
-        else:
+        if path in places and path in lowers:
+            overlay = Overlay(path, lowers.pop(path), f"upper{index}")
+            if _mount_overlay(overlay, places[path], new_user=new_user):
+                overlays.append(overlay)
+                continue
             os.close(overlay.lower)
-    scratch = os.open(_SCRATCH, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            sealed = False
+        elif path in lowers:
+            if _mount_shield(lowers[path], path, new_user=new_user):
+                continue
+            sealed = False
+        if path in covered:
+            _put_back(covered[path], path)
+    for descriptor in (*lowers.values(), *covered.values()):
+        os.close(descriptor)
+    for path in plan.shields.emptied:
+        libc.mount("tmpfs", path, "tmpfs", libc.MS_NOSUID | libc.MS_NODEV, "size=4k,mode=755")
+        libc.set_mount_attributes(path, _READ_ONLY, recursive=False)
     libc.detach_mount(_SCRATCH)
     os.rmdir(_SCRATCH)
-    if intended.cwd is not None:
-        os.chdir(intended.cwd)
-    return TrialView(tuple(overlays), scratch)
+    if plan.cwd is not None:
+        os.chdir(plan.cwd)
+    return TrialView(tuple(overlays), scratch, sealed)
+
+
+def _open_directories(paths: list[str]) -> dict[str, int]:
+    """What of `paths` can be had; the rest (gone meanwhile, closed, a file) stays as it is, read-only."""
+    opened = {}
+    for path in paths:
+        with contextlib.suppress(OSError):
+            opened[path] = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    return opened
+
+
+def _clone_covered(plan: Layout, covering: list[str]) -> dict[str, int]:
+    """Copies of the mounts that overlays will hide and that must be put back on top of them."""
+    clones = {}
+    for mount in plan.mounts:
+        if any(mount.point != path and is_within(mount.point, path) for path in covering):
+            with contextlib.suppress(OSError):  # hidden already, under another mount
+                clones[mount.point] = libc.clone_mount(mount.point, recursive=False)
+    return clones
+
+
+def _mount_scratch(disk_bytes: int) -> int:
+    options = f"size={disk_bytes},nr_inodes={4096 + disk_bytes // _BYTES_PER_FILE},mode=700"
+    os.mkdir(_SCRATCH, 0o700)
+    libc.mount("tmpfs", _SCRATCH, "tmpfs", libc.MS_NOSUID | libc.MS_NODEV, options)
+    os.mkdir(_EMPTY, 0o755)
+    return os.open(_SCRATCH, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
 def mount_private_proc(tasks: int) -> None:
@@ -153,35 +144,6 @@ def _kernel_version() -> tuple[int, int]:
     return int(major), int(minor)
 
 
-def _wanted(cwd: str | None) -> list[str]:
-    home = os.environ.get("HOME") or ""
-    temporary = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108
-    candidates = [cwd or "", home, temporary, "/tmp", "/var/tmp"]  # noqa: S108
-    return [os.path.realpath(path) for path in candidates if os.path.isabs(path) and os.path.isdir(path)]
-
-
-def _top_level() -> list[str]:
-    with os.scandir("/") as entries:
-        return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
-
-
-def _subdirectories(path: str) -> list[str]:
-    try:
-        with os.scandir(path) as entries:
-            return sorted(entry.path for entry in entries if entry.is_dir(follow_symlinks=False))
-    except OSError:
-        return []
-
-
-def _is_own(path: str) -> bool:
-    """Whether the user and group of this process, all that its user namespace knows, own a directory."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return False
-    return (status.st_uid, status.st_gid) == (os.geteuid(), os.getegid())
-
-
 def _mount_overlay(overlay: Overlay, place: Place, *, new_user: bool) -> bool:
     upper, work = f"{_SCRATCH}/{overlay.upper}", f"{_SCRATCH}/work-{overlay.upper}"
     lower = f"/proc/self/fd/{overlay.lower}"
@@ -207,15 +169,21 @@ def _copy_ownership(place: Place, target: str) -> None:
     os.chmod(target, mode)
 
 
-def _put_back(descriptor: int, point: str, attributes: int) -> None:
+def _mount_shield(lower: int, path: str, *, new_user: bool) -> bool:
+    """Show a directory through an overlay that takes no writes; it needs a second, empty layer."""
+    data = f"lowerdir=/proc/self/fd/{lower}:{_EMPTY}" + (",userxattr" if new_user else "")
     try:
-        libc.attach_mount(descriptor, point)
+        libc.mount("overlay", path, "overlay", libc.MS_RDONLY | libc.MS_NOSUID | libc.MS_NODEV, data)
     except OSError:
-        pass
-    else:
-        libc.set_mount_attributes(point, attributes, recursive=False)
-    finally:
-        os.close(descriptor)
+        return False
+    return True
+
+
+def _put_back(descriptor: int, point: str) -> None:
+    with contextlib.suppress(OSError):
+        if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+            libc.attach_mount(descriptor, point)
+            libc.set_mount_attributes(point, _READ_ONLY, recursive=False)
 
 
 def _clone_devices() -> list[tuple[str, int, bool]]:

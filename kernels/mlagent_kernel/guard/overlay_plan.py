@@ -1,4 +1,4 @@
-"""Which directories a trial may write to (into thin air): pure decisions over paths.
+"""Which directories a trial may write to (into thin air), and how the rest is shown: decisions over paths.
 
 Everything else becomes read-only. An overlay shows one file system only, and an ordinary user may not put
 one over a directory with mounts below it (the kernel would have to reveal what they hide), so the plan takes,
@@ -12,7 +12,8 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-_NEVER = frozenset({"/", "/dev", "/proc", "/sys"})
+_APART = ("/dev", "/proc", "/sys")
+_NEVER = frozenset({"/", *_APART})
 _SYSTEM = frozenset(
     {"bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "libx32", "nix", "proc", "run", "sbin", "snap"}
     | {"sys", "usr", "lost+found"}
@@ -32,7 +33,14 @@ _NO_FILES = frozenset(
         "tracefs",
     }
 )
+_NO_LISTENERS = frozenset({"bin", "boot", "etc", "lib", "lib32", "lib64", "libx32", "lost+found", "nix"}) | {
+    "sbin",
+    "snap",
+    "usr",
+}
+"""Where programs lie and no service listens: shown as they are when an overlay is not to be had."""
 _MOST = 24
+_MOST_SHIELDS = 48
 """Overlays at most: each costs about a tenth of a millisecond."""
 
 
@@ -123,3 +131,60 @@ def targets(
                 if not mount.read_only and mount.kind not in _NO_FILES:
                     choose(mount.point)
     return sorted(chosen)
+
+
+@dataclass(frozen=True)
+class Shields:
+    """How what is read-only is shown, so that no Unix socket in it leads to a service of the machine.
+
+    A socket is reached by its inode, and through an overlay it has another one. Network namespaces do not
+    separate sockets that have a path.
+    """
+
+    overlaid: tuple[str, ...]
+    emptied: tuple[str, ...]
+    complete: bool
+    """Nothing is left through which a service could be reached."""
+
+
+def shields(
+    covered: Iterable[str],
+    top_level: Iterable[str],
+    mounts: Iterable[Mount],
+    *,
+    subdirectories: Callable[[str], Iterable[str]],
+    holds_socket: Callable[[str], bool],
+    reachable: Callable[[str], bool],
+    over_mounts: bool,
+) -> Shields:
+    """Read-only overlays for what `covered` (the targets) leaves.
+
+    `holds_socket`: whether a directory itself has a socket in it. `reachable`: whether this user may enter.
+    """
+    targets = list(covered)
+    points = [m for m in mounts if m.point != "/" and not any(is_within(m.point, never) for never in _APART)]
+    overlaid: set[str] = set()
+    emptied: set[str] = set()
+    complete = True
+
+    def shield(directory: str) -> None:
+        nonlocal complete
+        if directory in _NEVER or any(is_within(directory, target) for target in targets):
+            return
+        below = [m.point for m in points if m.point != directory and is_within(m.point, directory)]
+        if over_mounts or not below:
+            overlaid.add(directory)
+        elif directory == "/run":
+            emptied.add(directory)
+        elif directory[1:] not in _NO_LISTENERS and reachable(directory):
+            complete = complete and not holds_socket(directory)
+            for child in subdirectories(directory):
+                if len(overlaid) < _MOST_SHIELDS:
+                    shield(child)
+
+    for name in top_level:
+        shield("/" + name)
+    if over_mounts:
+        overlaid.update(m.point for m in points if m.kind not in _NO_FILES and m.point not in targets)
+    fits = len(overlaid) < _MOST_SHIELDS
+    return Shields(tuple(sorted(overlaid)[:_MOST_SHIELDS]), tuple(sorted(emptied)), complete and fits)

@@ -194,15 +194,17 @@ def _refuse_any_bit(mask: int, code: int) -> list[_Instruction]:
     return [_Instruction(_JUMP_ANY_BIT, mask, 0, 1), _refuse(code), _Instruction(_RETURN, _ALLOW)]
 
 
-def _sockets(*, internet: bool) -> list[_Instruction]:
+def _sockets(*, internet: bool, unix: bool) -> list[_Instruction]:
     netlink_route = [_argument(2), *_allow_only([0], errno.EACCES)]
-    families = [_AF_INET, _AF_INET6] if internet else []
+    families = ([_AF_INET, _AF_INET6] if internet else []) + ([_AF_UNIX] if unix else [])
     socket = [
         _argument(0),
         _Instruction(_JUMP_EQUAL, _AF_NETLINK, 0, len(netlink_route)),
         *netlink_route,
         *_allow_only(families, errno.EACCES),
     ]
+    if unix:
+        return _call("socket", socket)
     # A datagram pair could still send to any address.
     pair = [
         _argument(1),
@@ -262,11 +264,11 @@ def _truncation() -> list[_Instruction]:
 
 
 @lru_cache(maxsize=4)
-def program(*, namespaces: bool, landlock: int, own_pid: int) -> bytes:
+def program(*, namespaces: bool, landlock: int, own_pid: int, unix_sockets: bool) -> bytes:
     """The filter as an array of struct sock_filter.
 
     `namespaces`: the trial has PID, IPC and network namespaces of its own; then `own_pid` does not matter.
-    `landlock`: the ABI in force.
+    `landlock`: the ABI in force. `unix_sockets`: none with a path leads out of the trial.
     """
     rules = [
         _Instruction(_LOAD, _ARCHITECTURE),
@@ -287,7 +289,7 @@ def program(*, namespaces: bool, landlock: int, own_pid: int) -> bytes:
     for name in ("clone", "unshare"):
         mask = _NAMESPACE_FLAGS if name == "unshare" else _NAMESPACE_FLAGS & ~0xFF
         rules += _call(name, [_argument(0), *_refuse_any_bit(mask, errno.EPERM)])
-    rules += _sockets(internet=namespaces) + _ioctls() + _prctls()
+    rules += _sockets(internet=namespaces, unix=unix_sockets) + _ioctls() + _prctls()
     if not namespaces:
         rules += _other_processes(own_pid, signals_are_scoped=landlock >= 6)
         if landlock < 3:

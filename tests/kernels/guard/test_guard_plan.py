@@ -97,6 +97,40 @@ def test_shared_mappings_are_told_from_private_ones() -> None:
     assert (second.protection, second.path) == (1, "/dev/zero (deleted)")
 
 
+def shields(
+    mounts: list[str], covered: list[str], over_mounts: bool = False, sockets: str = ""
+) -> overlay_plan.Shields:
+    return overlay_plan.shields(
+        covered,
+        ["dev", "home", "proc", "run", "srv", "usr"],
+        [mount(point) for point in ["/", "/proc", "/dev/shm", *mounts]],
+        subdirectories=lambda path: [path + "/a", path + "/b"],
+        holds_socket=lambda path: path == sockets,
+        reachable=lambda path: True,
+        over_mounts=over_mounts,
+    )
+
+
+def test_what_is_not_covered_is_shielded() -> None:
+    found = shields([], ["/home"])
+    assert (found.overlaid, found.emptied, found.complete) == (("/run", "/srv", "/usr"), (), True)
+
+
+def test_a_directory_that_cannot_be_shielded_whole_is_shielded_in_parts() -> None:
+    found = shields(["/srv/a/disk", "/run/user/1"], ["/home"])
+    assert "/srv/b" in found.overlaid
+    assert "/srv/a/a" in found.overlaid
+    assert found.emptied == ("/run",)
+    assert found.complete
+    assert not shields(["/srv/a/disk"], [], sockets="/srv/a").complete
+
+
+def test_root_shields_every_mount_of_its_own() -> None:
+    found = shields(["/srv/disk", "/home/ann/disk"], ["/home"], over_mounts=True)
+    assert found.overlaid == ("/home/ann/disk", "/run", "/srv", "/srv/disk", "/usr")
+    assert found.complete
+
+
 # The filter, run by a small interpreter of classic BPF over struct seccomp_data.
 
 ALLOWED = "allowed"
@@ -134,11 +168,13 @@ def machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     return ARCHITECTURES[request.param]
 
 
-def ask(machine: int, name: str, *arguments: int, namespaces: bool = True, landlock: int = 7) -> str:
+def ask(
+    machine: int, name: str, *arguments: int, namespaces: bool = True, landlock: int = 7, unix: bool = False
+) -> str:
     number = syscalls.number(name)
     if number is None:
         pytest.skip(f"no {name} on this architecture")
-    program = seccomp.program(namespaces=namespaces, landlock=landlock, own_pid=77)
+    program = seccomp.program(namespaces=namespaces, landlock=landlock, own_pid=77, unix_sockets=unix)
     return decide(program, machine, number, *arguments)
 
 
@@ -167,7 +203,7 @@ def ask(machine: int, name: str, *arguments: int, namespaces: bool = True, landl
         (("socket", 16, 3, 15), "EACCES"),  # device events
         (("socket", 17, 3, 0), "EACCES"),
         (("socket", 40, 1, 0), "EACCES"),
-        (("socketpair", 1, 1 | 0x80000, 0), ALLOWED),
+        (("socketpair", 1, 1 | 0x80000, 0), ALLOWED),  # a stream
         (("socketpair", 1, 2, 0), "EACCES"),
         (("ioctl", 0, 0x5401), ALLOWED),  # terminal attributes
         (("ioctl", 0, 0x5412), "EPERM"),  # typing into a terminal
@@ -184,6 +220,12 @@ def ask(machine: int, name: str, *arguments: int, namespaces: bool = True, landl
 )
 def test_the_filter_with_namespaces(machine: int, call: tuple, answer: str) -> None:
     assert ask(machine, *call) in (answer, {"EOPNOTSUPP": "ENOTSUP"}.get(answer, answer))
+
+
+def test_unix_sockets_are_allowed_where_none_leads_out(machine: int) -> None:
+    assert ask(machine, "socket", 1, 1, 0, unix=True) == ALLOWED
+    assert ask(machine, "socketpair", 1, 2, 0, unix=True) == ALLOWED
+    assert ask(machine, "socket", 17, 3, 0, unix=True) == "EACCES"
 
 
 @pytest.mark.parametrize(
@@ -207,7 +249,7 @@ def test_the_filter_without_namespaces(machine: int, call: tuple, landlock: int,
 
 
 def test_foreign_calling_conventions_are_refused(machine: int) -> None:
-    program = seccomp.program(namespaces=True, landlock=7, own_pid=1)
+    program = seccomp.program(namespaces=True, landlock=7, own_pid=1, unix_sockets=False)
     assert decide(program, 0x40000003, 21) == "ENOSYS"  # 32-bit x86
     if machine == ARCHITECTURES["x86_64"]:
         assert decide(program, machine, 0x40000000 + 165) == "ENOSYS"  # x32
@@ -215,7 +257,7 @@ def test_foreign_calling_conventions_are_refused(machine: int) -> None:
 
 @given(st.integers(0, 600), st.lists(st.integers(0, 2**64 - 1), max_size=6))
 def test_the_filter_always_decides(number: int, arguments: list[int]) -> None:
-    program = seccomp.program(namespaces=False, landlock=2, own_pid=1)
+    program = seccomp.program(namespaces=False, landlock=2, own_pid=1, unix_sockets=False)
     assert decide(program, ARCHITECTURES[syscalls.MACHINE or "x86_64"], number, *arguments)
 
 
