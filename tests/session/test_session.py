@@ -19,6 +19,7 @@ from jupyter_mlagent.records import (
     TrialError,
     TrialStatus,
     Variable,
+    Verdict,
     source_hash,
 )
 from jupyter_mlagent.session import Session, StaleProposalError
@@ -215,10 +216,11 @@ async def test_verdicts_reach_the_journal(tmp_path) -> None:  # type: ignore[no-
 
     session.accept(best.proposal.id, CELLS, edited_source=FOREST + "\n# mine")
 
-    verdicts = {step.proposal.id: step for step in journal.steps()}
-    assert str(verdicts[best.proposal.id].verdict) == "accepted_after_edit"
-    assert verdicts[best.proposal.id].edited_source == FOREST + "\n# mine"
-    assert str(verdicts[other.proposal.id].verdict) == "ignored"
+    kept = {step.proposal.id: step.verdict for step in journal.full_steps()}
+    assert kept[best.proposal.id] is not None and kept[other.proposal.id] is not None
+    assert kept[best.proposal.id].verdict is Verdict.EDITED
+    assert kept[best.proposal.id].edited_source == FOREST + "\n# mine"
+    assert kept[other.proposal.id].verdict is Verdict.IGNORED
 
 
 async def test_an_error_trial_ranks_last_and_earns_nothing() -> None:
