@@ -83,6 +83,7 @@ def _table(default: ModelSpec) -> Table:
     table.add_column("here", no_wrap=True)
     table.add_column("")
     for model in catalog.models():
+        quantization = model.title.rpartition(", ")[2]
         table.add_row(
             "*" if model.name == default.name else "",
             model.name,
@@ -90,8 +91,7 @@ def _table(default: ModelSpec) -> Table:
             f"{model.memory_bytes() / 1e9:.1f} GB",
             model.licence,
             "yes" if model.present else "no",
-            model.title
-            + (f"; for GPUs of {model.gpu_bytes / 1e9:.0f} GB and more" if model.gpu_bytes else ""),
+            quantization + (f", GPU of {model.gpu_bytes / 1e9:.0f} GB" if model.gpu_bytes else ""),
             style="bold" if model.name == default.name else "",
         )
     return table
