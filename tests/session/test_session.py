@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 
 import pytest
-from jupyter_mlagent.engine.fake import ScriptedEngine
 
 from jupyter_mlagent import events
+from jupyter_mlagent.engine.fake import ScriptedEngine
 from jupyter_mlagent.errors import MetricError, MlagentError
 from jupyter_mlagent.journal import Journal
 from jupyter_mlagent.records import (
