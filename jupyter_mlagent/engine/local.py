@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 
 import msgspec
 
 from jupyter_mlagent.engine.api import EngineInfo, GenerateEvent, GenerateRequest
-from jupyter_mlagent.engine.cpu import read_cpu
-from jupyter_mlagent.engine.diagnosis import Death, Phase, diagnose
-from jupyter_mlagent.engine.link import WORKER_COMMAND, Call, WorkerDied, WorkerLink
+from jupyter_mlagent.engine.call import Call, WorkerDied
+from jupyter_mlagent.engine.link import WORKER_COMMAND
 from jupyter_mlagent.engine.protocol import (
     Command,
     CountTokens,
@@ -22,11 +20,10 @@ from jupyter_mlagent.engine.protocol import (
     Generate,
     Generated,
     Load,
-    Ready,
-    SetAdapter,
     TokensCounted,
 )
-from jupyter_mlagent.engine.status import EngineState, EngineStatus, StatusBoard, Watcher
+from jupyter_mlagent.engine.status import EngineState, EngineStatus, Watcher
+from jupyter_mlagent.engine.supervisor import Supervisor, set_adapter
 from jupyter_mlagent.engine.threads import usable_cores
 from jupyter_mlagent.engine.turns import Turns
 from jupyter_mlagent.errors import EngineError
@@ -34,11 +31,6 @@ from jupyter_mlagent.records import ChatMessage
 
 IDLE_PREFIX_BYTES = 256 << 20
 """Memory for the evaluated prompts of notebooks that are not being served."""
-
-_DEATHS_IN_A_ROW = 3
-"""So many deaths without one request served in between, and the worker is not restarted by itself."""
-
-_RESTARTING = "; it is being restarted, ask again"
 
 
 class LlamaEngine:
@@ -60,81 +52,78 @@ class LlamaEngine:
         idle_prefix_bytes: int = IDLE_PREFIX_BYTES,
         worker_command: Sequence[str] = WORKER_COMMAND,
     ) -> None:
-        """`gpu_layers`: -1 for all (builds for a GPU only), 0 for none. `threads`: None for the cores
-        that this process may use."""
-        self._path = Path(model_path).expanduser().absolute()
-        self._name = name or self._path.name
+        """`context_tokens`: at most, as the model's training sets a limit too. `threads`: None for the
+        cores that this process may use. `gpu_layers`: -1 for all (a build for a GPU), 0 for none."""
+        path = Path(model_path).expanduser().absolute()
+        self._name = name or path.name
         self._sha256 = sha256
-        self._worker_command = tuple(worker_command)
-        self._load = Load(
-            path=str(self._path),
+        self._context_tokens = context_tokens
+        load = Load(
+            path=str(path),
             context_tokens=context_tokens,
             threads=threads or usable_cores(),
             gpu_layers=gpu_layers,
             idle_prefix_bytes=idle_prefix_bytes,
         )
-        self._adapter: tuple[Path, float] | None = None
-        self._board = StatusBoard()
-        self._link: WorkerLink | None = None
-        self._ready: Ready | None = None
-        self._starting: asyncio.Task[WorkerLink] | None = None
+        self._supervisor = Supervisor(load, worker_command=worker_command)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._turns = Turns()
-        self._deaths = 0
 
     @property
     def status(self) -> EngineStatus:
-        return self._board.current
+        return self._supervisor.board.current
 
     def watch(self, watcher: Watcher) -> Callable[[], None]:
         """Call `watcher` with the status now and at every change; the result ends that."""
-        return self._board.watch(watcher)
+        return self._supervisor.board.watch(watcher)
 
     @property
     def log(self) -> tuple[str, ...]:
-        """The last lines that llama.cpp logged."""
-        return self._link.log if self._link else ()
+        """The last warnings and errors that llama.cpp logged."""
+        return self._supervisor.log
 
     async def start(self) -> EngineInfo:
-        await self._linked()
+        self._adopt_loop()
+        await self._supervisor.linked()
         return await self.info()
 
     async def info(self) -> EngineInfo:
-        alive = self._link is not None and self._link.death is None and self._ready is not None
+        link, ready, adapter = self._supervisor.link, self._supervisor.ready, self._supervisor.adapter
         return EngineInfo(
             model=self._name,
-            context_tokens=self._load.context_tokens,
+            context_tokens=ready.context_tokens if ready else self._context_tokens,
             model_sha256=self._sha256,
-            adapter=str(self._adapter[0]) if self._adapter else None,
-            fim=bool(self._ready and self._ready.fim_tokens),
-            fim_tokens=self._ready.fim_tokens if self._ready else None,
+            adapter=str(adapter[0]) if adapter else None,
+            fim=bool(ready and ready.fim_tokens),
+            fim_tokens=ready.fim_tokens if ready else None,
             grammar=True,
             logprobs=True,
-            worker_pid=self._link.pid if alive and self._link else None,
-            memory_bytes=self._memory() if alive else None,
+            worker_pid=link.pid if link else None,
+            memory_bytes=self._supervisor.memory_bytes() if link else None,
         )
 
-    async def generate(self, request: GenerateRequest) -> AsyncIterator[GenerateEvent]:
+    async def generate(self, request: GenerateRequest) -> AsyncGenerator[GenerateEvent]:
         plain = _encodable_request(request)
-        turns = self._turns_of_this_loop()
+        turns = self._adopt_loop()
         await turns.take(request.cache_key)
         call: Call | None = None
         try:
-            link = await self._linked()
-            self._show(EngineState.GENERATING)
+            link = await self._supervisor.linked()
+            self._supervisor.show(EngineState.GENERATING)
             call = link.call(lambda id: Generate(id=id, request=plain))
             async for event in call.events():
                 if isinstance(event, Generated):
                     yield event.event
-            self._deaths = 0
+            self._supervisor.served()
         except WorkerDied as died:
-            raise EngineError(self._sentence(died.death)) from None
+            raise EngineError(self._supervisor.sentence(died.death)) from None
         finally:
             self._end_turn(turns, call)
 
     async def count_tokens(self, messages: Sequence[ChatMessage]) -> int:
         plain = tuple(_encodable_message(message) for message in messages)
-        link = await self._linked()
+        self._adopt_loop()
+        link = await self._supervisor.linked()
         answer = await self._answer(link.call(lambda id: CountTokens(id=id, messages=plain)))
         assert isinstance(answer, TokensCounted)
         return answer.tokens
@@ -149,28 +138,21 @@ class LlamaEngine:
         if path is not None and not path.is_file():
             raise EngineError(f"The adapter {path} does not exist: give the path of a GGUF adapter.")
         adapter = (path.absolute(), scale) if path else None
-        await self._in_turn(_set_adapter(adapter))
-        self._adapter = adapter
+        await self._in_turn(set_adapter(adapter))
+        self._supervisor.adapter = adapter
         return await self.info()
 
     async def close(self) -> None:
-        if self._starting:
-            self._starting.cancel()
-            with suppress(asyncio.CancelledError, EngineError):
-                await self._starting
-        if self._link:
-            await self._link.close()
-        self._link = self._ready = self._starting = None
-        self._board.show(EngineStatus())
+        await self._supervisor.close()
 
     async def _in_turn(self, make: Callable[[int], Command]) -> Event:
         """The answer to a command that has to wait until the worker is free."""
-        turns = self._turns_of_this_loop()
+        turns = self._adopt_loop()
         await turns.take("")
         call: Call | None = None
         try:
-            link = await self._linked()
-            self._show(EngineState.GENERATING)
+            link = await self._supervisor.linked()
+            self._supervisor.show(EngineState.GENERATING)
             call = link.call(make)
             return await self._answer(call)
         finally:
@@ -180,14 +162,13 @@ class LlamaEngine:
         try:
             return await call.answer()
         except WorkerDied as died:
-            raise EngineError(self._sentence(died.death)) from None
+            raise EngineError(self._supervisor.sentence(died.death)) from None
 
     def _end_turn(self, turns: Turns, call: Call | None) -> None:
         """Give the turn back; after a cancelled call, once the worker has let go of it."""
 
         def give() -> None:
-            if self._link and self._ready and not self._link.death:
-                self._show(EngineState.READY)
+            self._supervisor.show(EngineState.READY)
             turns.give()
 
         if call is None:
@@ -196,114 +177,14 @@ class LlamaEngine:
             call.cancel()
             call.when_ended(give)
 
-    def _turns_of_this_loop(self) -> Turns:
-        """The queue; first drops a worker whose event loop is gone, e.g. after an earlier asyncio.run."""
+    def _adopt_loop(self) -> Turns:
+        """The queue of this event loop; drops a worker whose loop is gone, e.g. after `asyncio.run`."""
         loop = asyncio.get_running_loop()
         if self._loop is not None and self._loop is not loop:
-            if self._link:
-                self._link.kill()
-            self._link = self._ready = self._starting = None
+            self._supervisor.abandon()
             self._turns = Turns()
         self._loop = loop
         return self._turns
-
-    async def _linked(self) -> WorkerLink:
-        """The living worker, started if need be; concurrent callers share one start."""
-        self._turns_of_this_loop()
-        if self._link and self._ready and not self._link.death:
-            return self._link
-        if self._starting is None:
-            self._launch(EngineStatus(state=EngineState.STARTING))
-        assert self._starting is not None
-        return await asyncio.shield(self._starting)
-
-    def _launch(self, status: EngineStatus) -> None:
-        self._board.show(status)
-        self._ready = None
-        self._starting = asyncio.create_task(self._start_worker())
-        self._starting.add_done_callback(self._launched)
-
-    def _launched(self, starting: asyncio.Task[WorkerLink]) -> None:
-        if self._starting is starting:
-            self._starting = None
-        if starting.cancelled():
-            return
-        if error := starting.exception():
-            self._board.show(EngineStatus(message=str(error)))
-        else:
-            self._show(EngineState.READY)
-
-    async def _start_worker(self) -> WorkerLink:
-        self._check_file()
-        self._link = link = WorkerLink(
-            command=self._worker_command, on_progress=self._progressed, on_death=self._died
-        )
-        try:
-            ready = await link.start(self._load)
-            if self._adapter:
-                adapter, self._adapter = self._adapter, None
-                await link.call(_set_adapter(adapter)).answer()
-                self._adapter = adapter
-        except WorkerDied as died:
-            raise EngineError(self._sentence(died.death)) from None
-        except OSError as error:
-            raise EngineError(f"The model worker cannot be started: {error}.") from None
-        self._ready = ready
-        return link
-
-    def _check_file(self) -> None:
-        try:
-            with self._path.open("rb") as file:
-                magic = file.read(4)
-        except OSError as error:
-            raise EngineError(
-                f"The model file {self._path} cannot be read ({error.strerror}): fetch it with "
-                f"`mlagent models pull`, or give the path of another one."
-            ) from None
-        if magic != b"GGUF":
-            raise EngineError(
-                f"{self._path} is no GGUF model file, or a damaged one: fetch it again, or give another path."
-            )
-
-    def _progressed(self, progress: float) -> None:
-        self._board.show(
-            EngineStatus(
-                state=EngineState.LOADING,
-                progress=progress,
-                memory_bytes=self._memory(),
-                message=self.status.message,
-            )
-        )
-
-    def _died(self, death: Death) -> None:
-        """A worker that was serving is gone: start the next one, unless they keep dying."""
-        self._deaths += 1
-        if self._deaths < _DEATHS_IN_A_ROW:
-            message = self._sentence(death)
-            self._launch(EngineStatus(state=EngineState.RESTARTING, message=message))
-        else:
-            self._board.show(EngineStatus(message=self._sentence(death)))
-
-    def _sentence(self, death: Death) -> str:
-        restarts = death.phase is Phase.SERVING and self._deaths < _DEATHS_IN_A_ROW
-        return diagnose(death, read_cpu(), aftermath=_RESTARTING if restarts else "")
-
-    def _show(self, state: EngineState) -> None:
-        self._board.show(EngineStatus(state=state, memory_bytes=self._memory()))
-
-    def _memory(self) -> int | None:
-        import psutil
-
-        try:
-            resident: int = psutil.Process(self._link.pid).memory_info().rss if self._link else 0
-        except psutil.Error:
-            return None
-        return resident or None
-
-
-def _set_adapter(adapter: tuple[Path, float] | None) -> Callable[[int], Command]:
-    path, scale = (str(adapter[0]), adapter[1]) if adapter else (None, 1.0)
-    return lambda id: SetAdapter(id=id, path=path, scale=scale)
 
 
 def _encodable_request(request: GenerateRequest) -> GenerateRequest:

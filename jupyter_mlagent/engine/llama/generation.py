@@ -20,7 +20,7 @@ from jupyter_mlagent.engine.api import (
 )
 from jupyter_mlagent.engine.llama.context import PROMPT_CHUNK, Context
 from jupyter_mlagent.engine.llama.model import Model
-from jupyter_mlagent.engine.llama.prefix import PrefixCache
+from jupyter_mlagent.engine.llama.prefix import PrefixCache, chunks
 from jupyter_mlagent.engine.llama.sampler import Sampler, log_probabilities, reply_seed
 from jupyter_mlagent.engine.llama.text import ReplyText
 from jupyter_mlagent.errors import EngineError
@@ -116,14 +116,12 @@ class Generation:
 
     def _read_prompt(self) -> int:
         cached = self._cache.enter(self._request.cache_key, self._prompt)
-        position, end = cached, len(self._prompt)
-        while position < end:
-            chunk = self._prompt[position : position + PROMPT_CHUNK]
-            outputs = [False] * len(chunk)
-            outputs[-1] = position + len(chunk) == end
-            self._context.decode(chunk, range(position, position + len(chunk)), 0, outputs)
-            self._cache.extend(chunk)
-            position += len(chunk)
+        end = len(self._prompt)
+        for positions in chunks(cached, end, PROMPT_CHUNK):
+            tokens = self._prompt[positions.start : positions.stop]
+            outputs = [position == end - 1 for position in positions]
+            self._context.decode(tokens, positions, 0, outputs)
+            self._cache.extend(tokens)
         return cached
 
     def _start_replies(self) -> None:

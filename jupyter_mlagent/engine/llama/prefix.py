@@ -8,7 +8,7 @@ was asked before, which makes a request's logits, and so its replies, independen
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from jupyter_mlagent.engine.llama.context import Context
@@ -16,9 +16,10 @@ from jupyter_mlagent.engine.llama.context import Context
 WORTH_KEEPING_TOKENS = 64
 """Shorter prompts are evaluated again faster than they are copied."""
 
-BLOCK = 32
-"""Prefixes are reused in whole blocks: a token is then always evaluated among the same neighbours of its
-block, as matrix kernels round differently for a few rows than for many."""
+BLOCK = 64
+"""Prefixes are reused in whole blocks, and what follows the last whole one is evaluated by itself (`chunks`):
+a token then always meets the same matrix and attention kernels, which differ below 64 rows and round
+differently. Cached or not, a prompt's logits are the same bits."""
 
 
 def common_prefix(left: Sequence[int], right: Sequence[int]) -> int:
@@ -36,6 +37,14 @@ def common_prefix(left: Sequence[int], right: Sequence[int]) -> int:
 def reusable(cached: Sequence[int], prompt: Sequence[int]) -> int:
     """Tokens of `prompt` that need no evaluation given `cached`; at least the last one always does."""
     return min(common_prefix(cached, prompt), len(prompt) - 1) // BLOCK * BLOCK
+
+
+def chunks(start: int, end: int, largest: int) -> Iterator[range]:
+    """The positions from `start` (a whole block) to `end`, as they are to be decoded together."""
+    whole = (end - 1) // BLOCK * BLOCK
+    for position in range(start, whole, largest):
+        yield range(position, min(position + largest, whole))
+    yield range(whole, end)
 
 
 @dataclass(frozen=True)

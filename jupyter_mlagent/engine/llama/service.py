@@ -105,7 +105,7 @@ class Service:
                 Ready(
                     description=self._model.description,
                     architecture=self._model.architecture,
-                    context_tokens=command.context_tokens,
+                    context_tokens=self._context_tokens,
                     trained_context_tokens=self._model.trained_context_tokens,
                     fim_tokens=self._model.fim_tokens,
                     on_gpu=self._model.on_gpu,
@@ -117,9 +117,10 @@ class Service:
         """Weights and context; where they do not fit into a GPU's memory, the caller asks for 0 layers."""
         self._model = self._load_model(command, gpu_layers)
         try:
+            self._context_tokens = min(command.context_tokens, self._model.trained_context_tokens)
             self._context = Context(
                 self._model,
-                cells=command.context_tokens + min(command.context_tokens, REPLY_CELLS),
+                cells=self._context_tokens + min(self._context_tokens, REPLY_CELLS),
                 sequences=REPLIES_AT_ONCE + 1,
                 threads=command.threads,
                 abort=self._abort,
@@ -167,7 +168,7 @@ class Service:
             model=self._model,
             context=self._context,
             cache=self._cache,
-            context_tokens=self._command.context_tokens,
+            context_tokens=self._context_tokens,
             emit=emit,
         ).run()
 
