@@ -77,7 +77,7 @@ $(STAMPS)/engine: $(STAMPS)/venv jupyter_mlagent/engine/build.py jupyter_mlagent
 $(STAMPS)/project: $(STAMPS)/engine pyproject.toml
 	@echo "Installing jupyter-mlagent and its tools; about a minute the first time."
 	@$(PY) -m pip install --editable ".[$(EXTRAS)]" > $(STAMPS)/pip.log 2>&1 || { \
-		grep -h '^ERROR' $(STAMPS)/pip.log | tail -n 1 >&2; \
+		grep -ho 'ERROR: .*' $(STAMPS)/pip.log | tail -n 1 >&2; \
 		echo "pip could not install what this project needs: check the network, or the index and proxy in" \
 			"pip's configuration ($(PY) -m pip config list), and run make again." \
 			"The log is $(STAMPS)/pip.log" >&2; exit 1; }

@@ -189,29 +189,49 @@ def install(wheel: Path) -> None:
         raise BuildError(f"pip could not install {wheel} into {sys.prefix}; its message stands above.")
 
 
+def flags_for(backend: str) -> list[str]:
+    """Every CMake option for this machine with that backend."""
+    return [
+        *cmake_args(read_cpu(), backend, compiling.known_to_compiler(X86_SETS)),
+        *gpu_architecture_args(backend),
+    ]
+
+
+def build_and_install(backend: str, *, asked: bool, force: bool) -> str:
+    """One sentence on what is now installed; raises BuildError.
+
+    A GPU build that nobody asked for may fail (half a CUDA toolkit): then it is the CPU's, and says so.
+    """
+    args = flags_for(backend)
+    if not force and (flags_of_build() or {}).get("cmake_args") == args:
+        return f"llama.cpp is installed, compiled for this machine ({backend})."
+    try:
+        wheel = make_wheel(args, backend, force=force)
+    except BuildError as error:
+        if backend in ("cpu", "metal") or asked:
+            raise
+        print(f"{error}\nBuilding for the CPU instead; MLAGENT_GPU={backend} insists.", file=sys.stderr)
+        return build_and_install("cpu", asked=True, force=False)
+    install(wheel)
+    return f"llama.cpp is ready ({backend}), installed from {wheel}"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m jupyter_mlagent.engine.build", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--install", action="store_true", help="install into this Python")
+    parser.add_argument("--install", action="store_true", help="build if need be, install into this Python")
     parser.add_argument("--force", action="store_true", help="compile again even if a wheel is there")
     options = parser.parse_args()
     try:
         backend = choose_backend()
-        args = [*cmake_args(read_cpu(), backend, compiling.known_to_compiler(X86_SETS))]
-        args += gpu_architecture_args(backend)
-        if not options.install and not options.force:
+        if options.install:
+            asked = bool(os.environ.get("MLAGENT_GPU", "").strip())
+            print(build_and_install(backend, asked=asked, force=options.force))
+        else:
+            args = flags_for(backend)
             there = "kept in" if any(wheel_folder(args).glob("*.whl")) else "would be kept in"
             print(f"llama-cpp-python {LLAMA_VERSION} for {backend}, {there} {wheel_folder(args)}")
             print("CMAKE_ARGS=" + " ".join(args))
-            return 0
-        installed = flags_of_build() or {}
-        if installed.get("cmake_args") == args and not options.force:
-            print(f"llama.cpp is installed, compiled for this machine ({backend}).")
-            return 0
-        wheel = make_wheel(args, backend, force=options.force)
-        if options.install:
-            install(wheel)
-        print(f"llama.cpp is ready ({backend}): {wheel}")
     except BuildError as error:
         print(error, file=sys.stderr)
         return 1

@@ -141,3 +141,27 @@ def test_only_sets_that_the_compiler_accepts_are_used(
     monkeypatch.setenv("CC", str(old))
     names = [known.name for known in compiling.known_to_compiler(build.X86_SETS)]
     assert "AVX_VNNI" not in names and "AVX512_VNNI" in names
+
+
+def test_a_gpu_build_that_nobody_asked_for_gives_way_to_the_cpu(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Given a machine with a GPU and half a toolkit
+    working = build.pip_command
+    installed: list[Path] = []
+    monkeypatch.setattr(build, "install", installed.append)
+    monkeypatch.setattr(build, "flags_for", lambda backend: [f"-DBACKEND={backend}"])
+
+    def command(python: str, requirements: Path, target: Path) -> list[str]:
+        if build.wheel_folder(["-DBACKEND=cpu"]).exists():
+            return working(python, requirements, target)
+        return [sys.executable, "-c", "print('error: cublas_v2.h: No such file'); raise SystemExit(1)"]
+
+    monkeypatch.setattr(build, "pip_command", command)
+    # When it was asked for, the failure is told
+    with pytest.raises(BuildError, match=r"cublas_v2\.h"):
+        build.build_and_install("cuda", asked=True, force=False)
+    # When it was only found, the CPU's build stands in
+    assert "(cpu)" in build.build_and_install("cuda", asked=False, force=False)
+    assert [wheel.parent for wheel in installed] == [build.wheel_folder(["-DBACKEND=cpu"])]
+    assert "MLAGENT_GPU=cuda insists" in capsys.readouterr().err
