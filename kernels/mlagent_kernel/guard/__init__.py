@@ -7,9 +7,10 @@ refuses; no protection from native code. `available` says which one works here.
 
 from __future__ import annotations
 
-from .availability import TIERS, available
+from .availability import available
 from .confinement import Confinement
 from .errors import GuardError
 from .precheck import unsafe_to_fork
+from .tiers import TIERS
 
 __all__ = ["TIERS", "Confinement", "GuardError", "available", "unsafe_to_fork"]

@@ -8,12 +8,12 @@ import signal
 import sys
 import tempfile
 from functools import lru_cache
+from pathlib import Path
 
 from . import landlock, seccomp
 from .confinement import Confinement
+from .tiers import TIERS
 
-TIERS = ("namespaces", "landlock", "audit", "none")
-"""Strongest first."""
 _CAP_VARIABLE = "MLAGENT_GUARD"
 _PATIENCE_SECONDS = 10.0
 
@@ -26,8 +26,9 @@ def available(avoid: tuple[str, ...] = ()) -> tuple[str, str]:
     """
     cap = os.environ.get(_CAP_VARIABLE, "")
     reason = "Nothing stronger exists."
-    for tier in TIERS:
-        if cap in TIERS and TIERS.index(tier) < TIERS.index(cap):
+    order = list(TIERS)
+    for tier in order:
+        if cap in order and order.index(tier) < order.index(cap):
             reason = f"The environment variable {_CAP_VARIABLE} allows {cap} at most."
         elif tier in avoid:
             reason = f"The tier {tier} was ruled out by the caller."
@@ -35,8 +36,18 @@ def available(avoid: tuple[str, ...] = ()) -> tuple[str, str]:
             failure = _failure(tier, os.getpid())
             if not failure:
                 return tier, reason
-            reason = f"The tier {tier} does not work here: {failure}."
+            reason = f"The tier {tier} does not work here: {failure}{_hint(tier)}."
     return "none", reason
+
+
+def _hint(tier: str) -> str:
+    """Ubuntu's switch, the commonest reason on a person's own machine."""
+    switch = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
+    try:
+        restricted = tier == "namespaces" and os.geteuid() != 0 and switch.read_text().strip() == "1"
+    except OSError:
+        restricted = False
+    return " (the setting kernel.apparmor_restrict_unprivileged_userns=1 forbids it)" if restricted else ""
 
 
 @lru_cache(maxsize=16)

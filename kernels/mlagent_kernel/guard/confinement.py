@@ -5,183 +5,24 @@ The kernel forks the supervisor S; S calls `supervisor_enter`, then `fork_trial`
 """
 
 # Descriptors and raw paths, on which pathlib would only add cost.
-# ruff: noqa: PTH110, PTH112, PTH123
+# ruff: noqa: PTH112, PTH123
 
 from __future__ import annotations
 
 import contextlib
 import gc
 import os
-import shutil
-import tempfile
 import threading
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
-from . import (
-    blocked,
-    effects,
-    inherited_files,
-    inherited_maps,
-    landlock,
-    layout,
-    libc,
-    limits,
-    mounts,
-    namespaces,
-    privileges,
-    seccomp,
-)
+from . import blocked, inherited_files, inherited_maps, libc, limits
 from .audit import Observer
 from .errors import GuardError
-from .processes import Group, kill_descendants, kill_namespace
+from .processes import Group
+from .tiers import TIERS, Tier
 
 _SIGKILL = 9
-
-
-class _Tier(Protocol):
-    """How one tier keeps a trial's changes away."""
-
-    files_are_separate: bool
-    """Writes are kept apart, so that files may be open for writing."""
-
-    def enter(self, cwd: str | None, disk_bytes: int, /) -> None: ...
-    def fork(self, tasks: int, /) -> int: ...
-    def restrict(self) -> None: ...
-    def observer(self) -> Observer: ...
-    def group(self, pid: int) -> Group: ...
-    def kill(self, pid: int, /) -> None: ...
-    def changes(self) -> list[effects.FileChange]: ...
-    def descriptors(self) -> tuple[int, ...]: ...
-    def leave(self) -> None: ...
-
-
-class _Namespaces:
-    files_are_separate = True
-
-    def __init__(self) -> None:
-        self._keep: frozenset[int] = frozenset()
-        self._view: mounts.TrialView | None = None
-
-    def enter(self, cwd: str | None, disk_bytes: int) -> None:
-        held = privileges.effective()
-        self._keep = privileges.worth_keeping(held)
-        new_user = privileges.CAP_SYS_ADMIN not in held
-        plan = layout.plan(cwd=cwd, new_user=new_user)
-        namespaces.enter(new_user=new_user)
-        self._view = mounts.build(plan, disk_bytes=disk_bytes, new_user=new_user)
-
-    def fork(self, tasks: int) -> int:
-        pid = libc.fork_into(libc.CLONE_NEWPID | libc.CLONE_NEWNS)
-        if pid == 0:
-            mounts.mount_private_proc(tasks)
-        return pid
-
-    def restrict(self) -> None:
-        privileges.drop(self._keep)
-        assert self._view is not None
-        abi = landlock.version()
-        if abi:
-            landlock.restrict([*(overlay.path for overlay in self._view.overlays), "/dev"], network=True)
-        seccomp.install(
-            seccomp.program(namespaces=True, landlock=abi, own_pid=1, unix_sockets=self._view.sealed)
-        )
-
-    def observer(self) -> Observer:
-        return Observer(writable=None, first_in_namespace=True)
-
-    def group(self, pid: int) -> Group:
-        return Group(pid, in_namespace=True)
-
-    def kill(self, pid: int) -> None:
-        kill_namespace(pid)
-
-    def changes(self) -> list[effects.FileChange]:
-        return effects.changes(self._view) if self._view is not None else []
-
-    def descriptors(self) -> tuple[int, ...]:
-        view = self._view
-        return () if view is None else (view.scratch, *(overlay.lower for overlay in view.overlays))
-
-    def leave(self) -> None:
-        if self._view is not None:
-            self._view.close()
-            self._view = None
-
-
-class _Scratch:
-    """Tiers without namespaces: nothing may be written but below one directory, deleted afterwards."""
-
-    files_are_separate = False
-
-    def __init__(self) -> None:
-        self.directory = ""
-
-    def enter(self, _cwd: str | None, _disk_bytes: int) -> None:
-        self.directory = tempfile.mkdtemp(prefix="mlagent-trial-")
-
-    def fork(self, _tasks: int) -> int:
-        return os.fork()
-
-    def _use_scratch(self) -> None:
-        for name in ("TMPDIR", "TEMP", "TMP"):
-            os.environ[name] = self.directory
-        tempfile.tempdir = self.directory
-
-    def group(self, pid: int) -> Group:
-        return Group(pid, in_namespace=False)
-
-    def kill(self, _pid: int) -> None:
-        kill_descendants()
-
-    def changes(self) -> list[effects.FileChange]:
-        return []
-
-    def descriptors(self) -> tuple[int, ...]:
-        return ()
-
-    def leave(self) -> None:
-        if self.directory:
-            shutil.rmtree(self.directory, ignore_errors=True)
-            self.directory = ""
-
-
-class _Landlock(_Scratch):
-    def restrict(self) -> None:
-        self._use_scratch()
-        privileges.drop(privileges.worth_keeping(privileges.effective()))
-        devices = [path for path in ("/dev/null", "/dev/zero", "/dev/full") if os.path.exists(path)]
-        abi = landlock.restrict([self.directory, *devices], network=False)
-        seccomp.install(
-            seccomp.program(namespaces=False, landlock=abi, own_pid=os.getpid(), unix_sockets=False)
-        )
-
-    def observer(self) -> Observer:
-        return Observer(writable=None, first_in_namespace=False)
-
-
-class _Audit(_Scratch):
-    def restrict(self) -> None:
-        self._use_scratch()
-
-    def observer(self) -> Observer:
-        return Observer(writable=[self.directory], first_in_namespace=False)
-
-
-class _Unguarded(_Scratch):
-    def restrict(self) -> None:
-        self._use_scratch()
-
-    def observer(self) -> Observer:
-        return Observer(writable=None, first_in_namespace=False)
-
-
-_TIERS: dict[str, type[_Tier]] = {
-    "namespaces": _Namespaces,
-    "landlock": _Landlock,
-    "audit": _Audit,
-    "none": _Unguarded,
-}
 
 
 class Confinement:
@@ -202,7 +43,7 @@ class Confinement:
         `keep_fds`: descriptors the supervisor goes on using; the trial loses them in `trial_enter`.
         """
         self.tier = tier
-        self._how: _Tier = _TIERS[tier]()
+        self._how: Tier = TIERS[tier]()
         self._cwd = cwd if cwd is not None and os.path.isdir(cwd) else None
         self._disk_bytes = disk_bytes
         self._memory_bytes = memory_bytes
@@ -279,6 +120,10 @@ class Confinement:
     def usage(self) -> tuple[int, int]:
         """In S: (processes of the trial, bytes they hold beyond what they share with the kernel)."""
         return self._group.usage(self._memory_bytes) if self._group is not None else (0, 0)
+
+    def disk_exceeded(self) -> bool:
+        """In S, to poll like `usage`: whether the trial holds more disk than it may and must be ended."""
+        return self._how.disk_exceeded(self._disk_bytes)
 
     def kill_all(self, pid: int) -> None:
         """In S: end T and every descendant, daemons included, and reap them; none is left on return."""

@@ -201,10 +201,10 @@ def _children_by_scan() -> Callable[[int], list[int]]:
 
 def kill_namespace(pid: int) -> None:
     """End a PID namespace through its first process, our child; the kernel ends all others before it."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, 0)
+    with contextlib.suppress(ChildProcessError):  # reaped before: its number may be somebody else's by now
+        if os.waitpid(pid, os.WNOHANG)[0] == 0:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
 
 
 def kill_descendants() -> None:

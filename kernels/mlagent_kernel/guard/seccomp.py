@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from . import libc, syscalls
+from . import libc, refusals, syscalls
 
 _LOAD, _AND, _RETURN = 0x20, 0x54, 0x06
 _JUMP, _JUMP_EQUAL, _JUMP_AT_LEAST, _JUMP_ANY_BIT = 0x05, 0x15, 0x35, 0x45
@@ -36,121 +36,9 @@ _SOCK_STREAM, _SOCK_SEQPACKET, _SOCK_TYPE_MASK = 1, 5, 0xF
 _IOCTL_TYPE_MASK = 0xFF00
 _IOCTL_WRITE_TYPE_MASK = 0xC000FF00
 _PR_SET_DUMPABLE = 4
+_FCNTL_SIGNALS = (8, 10, 15)
+"""F_SETOWN, F_SETSIG, F_SETOWN_EX: a file that becomes ready sends any signal to any process of the user."""
 _O_TRUNC_ON_READ = os.O_TRUNC
-
-_REFUSED = [
-    "acct",
-    "add_key",
-    "adjtimex",
-    "bpf",
-    "chroot",
-    "clock_adjtime",
-    "clock_settime",
-    "delete_module",
-    "fanotify_init",
-    "fanotify_mark",
-    "file_setattr",
-    "finit_module",
-    "fsconfig",
-    "fsmount",
-    "fsopen",
-    "fspick",
-    "init_module",
-    "io_uring_enter",
-    "io_uring_register",
-    "io_uring_setup",
-    "ioperm",
-    "iopl",
-    "kcmp",
-    "kexec_file_load",
-    "kexec_load",
-    "keyctl",
-    "lookup_dcookie",
-    "migrate_pages",
-    "modify_ldt",
-    "mount",
-    "mount_setattr",
-    "move_mount",
-    "move_pages",
-    "open_by_handle_at",
-    "open_tree",
-    "open_tree_attr",
-    "perf_event_open",
-    "pidfd_getfd",
-    "pivot_root",
-    "process_madvise",
-    "process_mrelease",
-    "process_vm_readv",
-    "process_vm_writev",
-    "ptrace",
-    "quotactl",
-    "quotactl_fd",
-    "reboot",
-    "request_key",
-    "setdomainname",
-    "sethostname",
-    "setns",
-    "settimeofday",
-    "swapoff",
-    "swapon",
-    "syslog",
-    "umount2",
-    "userfaultfd",
-    "vhangup",
-]
-_ABSENT = ["clone3", "memfd_create", "memfd_secret", "shmget"]
-"""ENOSYS. clone3's flags lie in memory, out of the filter's sight; C libraries fall back to clone. The others
-take memory that belongs to no process and that no limit counts."""
-_PRETENDED = [
-    "chmod",
-    "chown",
-    "fchmod",
-    "fchmodat",
-    "fchmodat2",
-    "fchown",
-    "fchownat",
-    "futimesat",
-    "lchown",
-    "utime",
-    "utimensat",
-    "utimes",
-]
-_UNSUPPORTED = [
-    "fremovexattr",
-    "fsetxattr",
-    "lremovexattr",
-    "lsetxattr",
-    "removexattr",
-    "removexattrat",
-    "setxattr",
-    "setxattrat",
-]
-_OTHER_PROCESSES = [
-    "ioprio_set",
-    "mq_open",
-    "mq_unlink",
-    "msgctl",
-    "msgget",
-    "msgrcv",
-    "msgsnd",
-    "rt_sigqueueinfo",
-    "rt_tgsigqueueinfo",
-    "semctl",
-    "semget",
-    "semop",
-    "semtimedop",
-    "setpriority",
-    "shmat",
-    "shmctl",
-]
-"""Refused where no namespaces separate the trial from its user's other processes."""
-_FIRST_ARGUMENT_NOT_SELF = [
-    "prlimit64",
-    "sched_setaffinity",
-    "sched_setattr",
-    "sched_setparam",
-    "sched_setscheduler",
-]
 
 
 @dataclass(frozen=True)
@@ -188,6 +76,14 @@ def _allow_only(values: Iterable[int], code: int) -> list[_Instruction]:
     for value in values:
         checks += [_Instruction(_JUMP_EQUAL, value, 0, 1), _Instruction(_RETURN, _ALLOW)]
     return [*checks, _refuse(code)]
+
+
+def _refuse_values(values: Iterable[int], code: int) -> list[_Instruction]:
+    """Refuse if the accumulator holds one of the values, and allow otherwise."""
+    checks: list[_Instruction] = []
+    for value in values:
+        checks += [_Instruction(_JUMP_EQUAL, value, 0, 1), _refuse(code)]
+    return [*checks, _Instruction(_RETURN, _ALLOW)]
 
 
 def _refuse_any_bit(mask: int, code: int) -> list[_Instruction]:
@@ -228,17 +124,15 @@ def _ioctls() -> list[_Instruction]:
 
 
 def _prctls() -> list[_Instruction]:
-    body = [_argument(0)]
-    for option in (libc.PR_SET_PDEATHSIG, _PR_SET_DUMPABLE):
-        body += [_Instruction(_JUMP_EQUAL, option, 0, 1), _refuse(errno.EPERM)]
-    return _call("prctl", [*body, _Instruction(_RETURN, _ALLOW)])
+    options = (libc.PR_SET_PDEATHSIG, _PR_SET_DUMPABLE)
+    return _call("prctl", [_argument(0), *_refuse_values(options, errno.EPERM)])
 
 
 def _other_processes(own: int, *, signals_are_scoped: bool) -> list[_Instruction]:
     rules: list[_Instruction] = []
-    for name in _OTHER_PROCESSES:
+    for name in refusals.OTHER_PROCESSES:
         rules += _call(name, [_refuse(errno.EPERM)])
-    for name in _FIRST_ARGUMENT_NOT_SELF:
+    for name in refusals.FIRST_ARGUMENT_IS_SELF:
         rules += _call(name, [_argument(0), *_allow_only([0, own], errno.EPERM)])
     if not signals_are_scoped:
         # Its own process and its own group; children cannot be told from strangers here.
@@ -246,6 +140,7 @@ def _other_processes(own: int, *, signals_are_scoped: bool) -> list[_Instruction
             rules += _call(name, [_argument(0), *_allow_only([0, own], errno.EPERM)])
         for name in ("tkill", "pidfd_send_signal"):
             rules += _call(name, [_refuse(errno.EPERM)])
+        rules += _call("fcntl", [_argument(1), *_refuse_values(_FCNTL_SIGNALS, errno.EPERM)])
     return rules
 
 
@@ -279,10 +174,10 @@ def program(*, namespaces: bool, landlock: int, own_pid: int, unix_sockets: bool
     if syscalls.MACHINE == "x86_64":
         rules += [_Instruction(_JUMP_AT_LEAST, _X32, 0, 1), _refuse(errno.ENOSYS)]
     for names, code in (
-        (_REFUSED, errno.EPERM),
-        (_ABSENT, errno.ENOSYS),
-        (_PRETENDED, 0),
-        (_UNSUPPORTED, errno.ENOTSUP),
+        (refusals.REFUSED, errno.EPERM),
+        (refusals.ABSENT, errno.ENOSYS),
+        (refusals.PRETENDED, 0),
+        (refusals.UNSUPPORTED, errno.ENOTSUP),
     ):
         for name in names:
             rules += _call(name, [_refuse(code)])

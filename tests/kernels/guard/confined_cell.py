@@ -91,6 +91,8 @@ def watch(confinement, trial: int, limits: dict, seconds: float) -> tuple:
             return peak, most, "memory"
         if processes > limits["processes"]:
             return peak, most, "processes"
+        if confinement.disk_exceeded():
+            return peak, most, "disk"
         if time.monotonic() > deadline:
             return peak, most, "late"
         time.sleep(0.005)

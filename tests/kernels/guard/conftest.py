@@ -35,7 +35,7 @@ class Outcome:
     errno: int | None = None
     blocked: str | None = None
     status: str = ""
-    """`exit N`, `signal N`, `memory`, `processes` or `late`."""
+    """`exit N`, `signal N`, `memory`, `processes`, `disk` or `late`."""
     peak: int = 0
     processes: int = 0
     enter_seconds: float = 0.0

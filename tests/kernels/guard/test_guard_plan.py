@@ -238,6 +238,9 @@ def test_unix_sockets_are_allowed_where_none_leads_out(machine: int) -> None:
         (("prlimit64", 12345), 7, "EPERM"),
         (("prlimit64", 0), 7, ALLOWED),
         (("shmat",), 7, "EPERM"),
+        (("fcntl", 3, 8, 12345), 5, "EPERM"),  # who is sent a signal when the file is ready
+        (("fcntl", 3, 8, 12345), 7, ALLOWED),
+        (("fcntl", 3, 1), 5, ALLOWED),
         (("openat", 0, 0, 0o1000), 2, "EACCES"),  # O_TRUNC while opening to read
         (("openat", 0, 0, 0o1001), 2, ALLOWED),  # to write: Landlock sees that
         (("openat", 0, 0, 0), 2, ALLOWED),

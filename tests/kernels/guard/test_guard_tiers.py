@@ -79,6 +79,29 @@ def test_a_tier_without_overlays_refuses_writes_but_gives_a_scratch_directory(
     assert list(place.iterdir()) == []
 
 
+@pytest.mark.parametrize("tier", ["landlock", "audit"])
+def test_a_scratch_directory_is_bounded_and_always_deleted(confine, tier: str, user: str) -> None:
+    outcome = confine(
+        """
+        import os, tempfile, time
+        directory = tempfile.gettempdir()
+        os.mkdir(directory + "/closed", 0)
+        os.symlink("/etc", directory + "/link")
+        for number in range(1000):
+            with open(f"{directory}/{number}", "wb") as file:
+                file.write(bytes(4 << 20))
+        time.sleep(600)
+        """,
+        before="import tempfile; place = tempfile.gettempdir()",
+        after="import os; answer = [name for name in os.listdir(place) if name.startswith('mlagent-trial-')]",
+        tier=tier,
+        user=user,
+        disk_bytes=40 << 20,
+    )
+    assert outcome.status == "disk"
+    assert outcome.kernel == []
+
+
 AUDITED = {
     "delete": ("import os; os.remove('kept.txt')", "delete kept.txt"),
     "rename": ("import os; os.rename('kept.txt', 'other.txt')", "rename kept.txt"),
