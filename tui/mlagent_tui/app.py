@@ -20,11 +20,13 @@ from mlagent_tui.commands import DeskCommands
 from mlagent_tui.desk.bugs import bug_sentence
 from mlagent_tui.desk.core import Core
 from mlagent_tui.desk.desk import Desk
-from mlagent_tui.desk.events import DeskEvent, Said
+from mlagent_tui.desk.events import DeskEvent, Said, Severity
 from mlagent_tui.dialogs.choice import Answer, ChoiceScreen
 from mlagent_tui.news import News
 from mlagent_tui.notebook.screen import NotebookScreen
 from mlagent_tui.settings.model import Settings
+from mlagent_tui.settings.session import session_settings
+from mlagent_tui.settings.store import save_settings
 
 ENDING_SECONDS = 10.0
 """How long leaving waits for kernel and model to end by themselves."""
@@ -169,4 +171,21 @@ class MlagentApp(App[str | None]):
     def action_settings(self) -> None:
         from mlagent_tui.settings.screen import SettingsScreen
 
-        self.push_screen(SettingsScreen(self.settings))
+        self.push_screen(SettingsScreen(self.settings), self._settings_are)
+
+    def _settings_are(self, settings: Settings | None) -> None:
+        """They hold from the next request on, and are kept for the next start."""
+        if settings is None or settings == self.settings:
+            return
+        self.settings = settings
+        self.theme = settings.theme
+        if self.desk.workbench is not None:
+            self.desk.workbench.session.settings = session_settings(settings)
+        try:
+            save_settings(settings)
+        except MlagentError as error:
+            self.desk.post(Said(str(error), Severity.WARNING))
+
+    def keys_of(self, binding: Binding) -> str:
+        """As the person's keymap has it, else as it is declared."""
+        return self._keys.get(binding.id or "", binding.key)

@@ -5,13 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import msgspec
-
 from jupyter_mlagent.errors import MlagentError
-from jupyter_mlagent.settings import SessionSettings
-from jupyter_mlagent.trial.api import TrialLimits
 from mlagent_tui.desk.core import LocalCore
-from mlagent_tui.settings.model import Settings
+from mlagent_tui.settings.session import session_settings
 from mlagent_tui.settings.store import load_keymap, load_settings
 
 
@@ -37,13 +33,3 @@ def launch(
         print(f"Your unsaved work is in {app.rescued}.", file=sys.stderr)  # noqa: T201
     if problem:
         raise MlagentError(problem)
-
-
-def session_settings(settings: Settings) -> SessionSettings:
-    return msgspec.structs.replace(
-        SessionSettings(),
-        candidates=settings.candidates,
-        temperature=settings.temperature,
-        limits=TrialLimits(seconds=settings.trial_seconds),
-        allow_unguarded=settings.allow_unguarded,
-    )

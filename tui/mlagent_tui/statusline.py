@@ -66,9 +66,9 @@ def status_content(path: Path, status: Status, *, modified: bool, width: int) ->
 def _model(status: Status) -> Content:
     match status.model:
         case ModelState.READY:
-            return Content.styled(status.model_name, "$text-muted")
+            return Content.styled(status.model_name, "$foreground-muted")
         case ModelState.LOADING:
-            return Content.styled("model loading…", "$text-muted")
+            return Content.styled("model loading…", "$foreground-muted")
         case _:
             return Content.styled("✗ no model", "$text-warning")
 
@@ -81,4 +81,4 @@ def _metric(status: Status) -> Content | None:
         expression = expression[: LONGEST_METRIC - 1] + "…"
     arrow = "↑" if status.metric.direction is Direction.MAXIMIZE else "↓"
     value = f"{arrow} {number(status.metric_value)}" if status.metric_value is not None else arrow
-    return Content.styled(expression, "$text-muted") + Content("  ") + Content.styled(value, "bold")
+    return Content.styled(expression, "$foreground-muted") + Content("  ") + Content.styled(value, "bold")

@@ -60,7 +60,7 @@ class Pilot:
             await desk.proposer.prepare(workbench)
             if workbench.session.metric is None:
                 flight.ended = "it needs a metric"
-                desk.post(MetricWanted("The autopilot needs a metric to know what is better."))
+                desk.post(MetricWanted("The autopilot needs a metric to know what is better.", go_on=False))
                 return
             notebook = _FlownNotebook(desk, workbench)
             async with contextlib.aclosing(fly(workbench.session, notebook, budget)) as events:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from jupyter_mlagent.autopilot import FlightEvent
-from jupyter_mlagent.records import Metric
 
 
 class Severity(StrEnum):
@@ -60,7 +59,8 @@ class MetricWanted:
     """No metric was found in the notebook; the person has to name one."""
 
     reason: str
-    suggested: Metric | None = None
+    go_on: bool = True
+    """Ask for proposals once there is one."""
 
 
 DeskEvent = Said | CellsChanged | CellChanged | StatusChanged | BoardChanged | Flown | MetricWanted

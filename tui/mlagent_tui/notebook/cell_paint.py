@@ -39,7 +39,7 @@ def code_content(source: str) -> Content:
     content = highlight(text or " ", language="python", tab_size=4)
     if len(lines) > MOST_SOURCE_LINES:
         more = f"\n⋯ {len(lines) - MOST_SOURCE_LINES:,} more lines · e opens all"
-        content += Content.styled(more, "$text-muted italic")
+        content += Content.styled(more, "$foreground-muted italic")
     return content
 
 

@@ -20,7 +20,7 @@ HEADINGS = {
 OTHER_HEADING = "bold"
 INLINE = {"strong": "bold", "em": "italic", "s": "strike", "link": "underline $text-primary"}
 CODE = "$text-warning on $boost"
-QUIET = "$text-muted"
+QUIET = "$foreground-muted"
 
 
 @lru_cache(maxsize=1)

@@ -33,7 +33,7 @@ def output_sections(
     ]
     if len(together) > MOST_OUTPUTS:
         note = f"⋯ {len(together) - MOST_OUTPUTS:,} more outputs"
-        sections.append(Section(Content.styled(note, "$text-muted italic"), OUTPUT))
+        sections.append(Section(Content.styled(note, "$foreground-muted italic"), OUTPUT))
     return sections
 
 
@@ -65,7 +65,7 @@ def _section(output: Output, width: int, most_lines: int | None, pictures: bool)
         case "display_data" | "execute_result":
             return _displayed(output.get("data", {}), width, most_lines, pictures)
         case kind:
-            return Section(Content.styled(f"[{kind}]", "$text-muted"), OUTPUT)
+            return Section(Content.styled(f"[{kind}]", "$foreground-muted"), OUTPUT)
 
 
 def error_content(output: Output, most_lines: int | None) -> Content:
@@ -79,7 +79,7 @@ def _displayed(data: Mapping[str, Any], width: int, most_lines: int | None, pict
     image = next((kind for kind in IMAGE_TYPES if kind in data), None)
     if image is not None:
         drawn = picture(joined(data[image]), width) if pictures else None
-        label = Content.styled(f"[{image}] {plain}", "$text-muted")
+        label = Content.styled(f"[{image}] {plain}", "$foreground-muted")
         return Section(Content(""), OUTPUT, strips=drawn) if drawn else Section(label, OUTPUT)
     html = joined(data.get("text/html", ""))
     table = table_content(html, width) if is_data_frame(html) else None
@@ -91,4 +91,4 @@ def _displayed(data: Mapping[str, Any], width: int, most_lines: int | None, pict
     if text:
         return Section(printed(text, most_lines), OUTPUT)
     kinds = ", ".join(sorted(str(kind) for kind in data))
-    return Section(Content.styled(f"[{kinds or 'nothing'}]", "$text-muted"), OUTPUT) if data else None
+    return Section(Content.styled(f"[{kinds or 'nothing'}]", "$foreground-muted"), OUTPUT) if data else None

@@ -11,7 +11,7 @@ from textual.content import Content
 MARK = 'class="dataframe"'
 WIDEST_CELL = 40
 GAP = "  "
-RULE = "$text-muted"
+RULE = "$foreground-muted"
 
 
 def is_data_frame(html: str) -> bool:

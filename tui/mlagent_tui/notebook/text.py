@@ -11,7 +11,7 @@ from textual.content import Content
 MOST_LINES = 24
 """Of one output; the rest is one key away in the pager."""
 LONGEST_LINE = 2_000
-QUIET = "$text-muted italic"
+QUIET = "$foreground-muted italic"
 _OVERWRITTEN = re.compile(r"[^\n]*\r(?!\n|$)")
 _BACKSPACE = re.compile(r"[^\n]\x08")
 _OTHER_ESCAPES = re.compile(

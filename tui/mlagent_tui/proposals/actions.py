@@ -65,12 +65,12 @@ class ProposalActions(DeskScreen):
         self.ask_metric("")
 
     def metric_wanted(self, event: MetricWanted) -> None:
-        self.ask_metric(event.reason, then=self.action_propose)
+        self.ask_metric(event.reason, go_on=event.go_on)
 
-    def ask_metric(self, reason: str, then: object = None) -> None:
+    def ask_metric(self, reason: str, *, go_on: bool = False) -> None:
         def given(wish: MetricWish | None) -> None:
             if wish is not None:
-                self.attempt(self._set_metric(wish, go_on=then is not None))
+                self.attempt(self._set_metric(wish, go_on=go_on))
 
         self.app.push_screen(MetricScreen(self.desk.status.metric, reason), given)
 

@@ -92,7 +92,7 @@ class CandidateList(Static):
     def _line(self, row: Row, width: int) -> Content:
         chosen = row.index == self._chosen
         mark = Content.styled(BAR if chosen else " ", "$primary")
-        rank = Content.styled(f"{row.rank or '·':>2} ", "bold" if row.rank == 1 else "$text-muted")
+        rank = Content.styled(f"{row.rank or '·':>2} ", "bold" if row.rank == 1 else "$foreground-muted")
         spinner = SPINNER[self._frame]
         right = (
             result_content(row, self._board.metric) if row.rank or row.trial else stage_content(row, spinner)
@@ -101,7 +101,7 @@ class CandidateList(Static):
         room = max(4, width - 4 - cell_len(right.plain))
         words = row.reason if row.stage is Stage.DROPPED else row.plan.strip() or "…"
         quiet = row.stage is Stage.DROPPED or row.verdict is Verdict.REJECTED
-        style = "$text-muted" if quiet else "bold" if chosen else ""
+        style = "$foreground-muted" if quiet else "bold" if chosen else ""
         plan = Content.styled(words.replace("\n", " "), style).truncate(room, ellipsis=True)
         plan = plan.pad_right(max(0, room - cell_len(plan.plain)))
         line = Content.assemble(mark, rank, plan, right)

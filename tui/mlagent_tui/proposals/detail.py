@@ -59,11 +59,12 @@ class CandidateDetail(VerticalScroll, can_focus=False):
     def _tabs(self) -> Content:
         tabs = [
             Content.styled(
-                f" {side.value} ", "bold $text on $primary-muted" if side is self.side else "$text-muted"
+                f" {side.value} ",
+                "bold $text on $primary-muted" if side is self.side else "$foreground-muted",
             )
             for side in Side
         ]
-        return Content(" ").join(tabs) + Content.styled("  d turns", "$text-muted")
+        return Content(" ").join(tabs) + Content.styled("  d turns", "$foreground-muted")
 
     def _body(self, row: Row, faces: Sequence[CellFace]) -> Content:
         match self.side:
@@ -86,4 +87,6 @@ class CandidateDetail(VerticalScroll, can_focus=False):
                     {"traceback": error.traceback, "ename": error.name, "evalue": error.value}, None
                 )
             )
-        return Content("\n").join(parts) if parts else Content.styled("It printed nothing.", "$text-muted")
+        return (
+            Content("\n").join(parts) if parts else Content.styled("It printed nothing.", "$foreground-muted")
+        )

@@ -17,7 +17,7 @@ LONGEST_COMPARED = 4_000
 STYLES = {
     "+": "$text-success on $success-muted 40%",
     "-": "$text-error on $error-muted 40%",
-    "@": "$text-muted",
+    "@": "$foreground-muted",
 }
 
 
@@ -39,7 +39,7 @@ def diff_of(proposal: Proposal, faces: Sequence[CellFace]) -> Diff:
 
 
 def diff_content(diff: Diff) -> Content:
-    head = Content.styled(f"against {diff.against}", "italic $text-muted")
+    head = Content.styled(f"against {diff.against}", "italic $foreground-muted")
     return Content("\n").join(
         [head, *(Content.styled(line, STYLES.get(line[:1], "")) for line in diff.lines)]
     )

@@ -128,10 +128,9 @@ def head_content(board: Board, spinner: str) -> Content:
     """Two lines: what is measured and where it stands; what is under way or how long it took."""
     first = Content.styled("Proposals", "bold $text-primary")
     if board.metric is not None:
-        arrow = "higher" if board.metric.direction is Direction.MAXIMIZE else "lower"
-        first += Content.styled(f"  {board.metric.expression} ", "$text-muted")
-        first += Content(number(board.metric_before)).stylize("bold")
-        first += Content.styled(f"  {arrow} is better", "$text-muted")
+        arrow = "↑" if board.metric.direction is Direction.MAXIMIZE else "↓"
+        first += Content.styled(f"  {board.metric.expression}  ", "$foreground-muted")
+        first += Content(f"{arrow} {number(board.metric_before)}").stylize("bold")
     return first + Content("\n") + _progress(board, spinner)
 
 
@@ -154,6 +153,6 @@ def _progress(board: Board, spinner: str) -> Content:
             word = board.operator.value if board.operator else "step"
             counts = f"{usable} of {len(board.rows)} usable · {word}"
             seconds = f"{board.timings.total_seconds:.1f} s"
-            return Content.styled(f"{counts} · {seconds} · {board.model}", "$text-muted")
+            return Content.styled(f"{counts} · {seconds} · {board.model}", "$foreground-muted")
         case _:
-            return Content.styled(board.message or "p asks for proposals", "$text-muted")
+            return Content.styled(board.message or "p asks for proposals", "$foreground-muted")

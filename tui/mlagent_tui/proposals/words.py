@@ -14,9 +14,9 @@ STATUS_STYLES = {
     TrialStatus.TIMEOUT: "$text-warning",
     TrialStatus.OUT_OF_MEMORY: "$text-warning",
     TrialStatus.BLOCKED: "$text-warning",
-    TrialStatus.NOT_TRIED: "$text-muted",
+    TrialStatus.NOT_TRIED: "$foreground-muted",
 }
-QUIET = "$text-muted"
+QUIET = "$foreground-muted"
 VERDICT_WORDS = {
     Verdict.ACCEPTED: "✓ accepted",
     Verdict.EDITED: "✓ accepted, edited",
