@@ -149,6 +149,10 @@ class Suggestion:
             )
         except* MlagentError as group_error:
             self._emit(Failed(request_id=self.request_id, message=str(group_error.exceptions[0])))
+        except* Exception as group_error:
+            error = group_error.exceptions[0]
+            message = f"This is a bug in mlagent ({type(error).__name__}: {error}); ask again."
+            self._emit(Failed(request_id=self.request_id, message=message))
         finally:
             self._events.put_nowait(None)
 
