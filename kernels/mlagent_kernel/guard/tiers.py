@@ -1,7 +1,7 @@
 """How each tier keeps a trial's changes away: one class for each, told apart only by `TIERS`."""
 
 # Descriptors and raw paths, on which pathlib would only add cost.
-# ruff: noqa: PTH101, PTH110, PTH114, PTH118
+# ruff: noqa: PTH101, PTH110, PTH114, PTH118, PTH208
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from . import effects, landlock, layout, libc, mounts, namespaces, privileges, s
 from .audit import Observer
 from .processes import Group, kill_descendants, kill_namespace
 
+_PREFIX = "mlagent-trial-"
 _LOOK_SECONDS = 0.1
 _LOOK_PAUSE = 20
 """Times as long as a look at the disk took, until the next."""
@@ -105,7 +106,8 @@ class _Scratch:
         self._next_look = 0.0
 
     def enter(self, _cwd: str | None, _disk_bytes: int) -> None:
-        self.directory = tempfile.mkdtemp(prefix="mlagent-trial-")
+        _delete_abandoned()
+        self.directory = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")
 
     def fork(self, _tasks: int) -> int:
         return os.fork()
@@ -137,8 +139,7 @@ class _Scratch:
 
     def leave(self) -> None:
         if self.directory:
-            _make_removable(self.directory)
-            shutil.rmtree(self.directory, ignore_errors=True)
+            _delete(self.directory)
             self.directory = ""
 
 
@@ -154,13 +155,26 @@ def _disk_use(directory: str, enough: int) -> int:
     return total
 
 
-def _make_removable(directory: str) -> None:
-    """Open directories that a cell made without permissions for their owner."""
+def _delete_abandoned() -> None:
+    """Scratch directories whose supervisor fell, say, to the machine's memory shortage."""
+    place = tempfile.gettempdir()
+    for name in os.listdir(place):
+        owner = name[len(_PREFIX) :].partition("-")[0] if name.startswith(_PREFIX) else ""
+        if owner.isdigit() and not os.path.exists(f"/proc/{owner}"):
+            path = os.path.join(place, name)
+            with contextlib.suppress(OSError):  # another supervisor was quicker
+                if os.lstat(path).st_uid == os.geteuid():
+                    _delete(path)
+
+
+def _delete(directory: str) -> None:
+    """Remove a tree, opening directories that a cell made without permissions for their owner."""
     for parent, names, _ in os.walk(directory):
         for name in names:
             path = os.path.join(parent, name)
             if not os.path.islink(path):
                 os.chmod(path, 0o700)
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 class _Landlock(_Scratch):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -80,7 +82,9 @@ def test_a_tier_without_overlays_refuses_writes_but_gives_a_scratch_directory(
 
 
 @pytest.mark.parametrize("tier", ["landlock", "audit"])
-def test_a_scratch_directory_is_bounded_and_always_deleted(confine, tier: str, user: str) -> None:
+def test_a_scratch_directory_is_bounded_and_always_deleted(
+    confine, place: Path, tier: str, user: str
+) -> None:
     outcome = confine(
         """
         import os, tempfile, time
@@ -92,14 +96,22 @@ def test_a_scratch_directory_is_bounded_and_always_deleted(confine, tier: str, u
                 file.write(bytes(4 << 20))
         time.sleep(600)
         """,
-        before="import tempfile; place = tempfile.gettempdir()",
-        after="import os; answer = [name for name in os.listdir(place) if name.startswith('mlagent-trial-')]",
         tier=tier,
         user=user,
         disk_bytes=40 << 20,
+        environment={"TMPDIR": str(place)},
     )
     assert outcome.status == "disk"
-    assert outcome.kernel == []
+    assert list(place.iterdir()) == []
+
+
+def test_scratch_directories_of_dead_supervisors_are_deleted_by_the_next(confine, place: Path) -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    for owner in (dead.pid, os.getpid()):
+        (place / f"mlagent-trial-{owner}-abc").mkdir()
+    confine("pass", tier="landlock", environment={"TMPDIR": str(place)})
+    assert [path.name for path in place.iterdir()] == [f"mlagent-trial-{os.getpid()}-abc"]
 
 
 AUDITED = {
