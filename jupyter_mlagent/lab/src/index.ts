@@ -1,0 +1,87 @@
+import {
+  type JupyterFrontEnd,
+  type JupyterFrontEndPlugin,
+  ILayoutRestorer
+} from '@jupyterlab/application';
+import { ICommandPalette } from '@jupyterlab/apputils';
+import { IEditorServices } from '@jupyterlab/codeeditor';
+import { ICompletionProviderManager } from '@jupyterlab/completer';
+import { INotebookTracker } from '@jupyterlab/notebook';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
+import { NotebookAssistant, type IWishes } from './assistant';
+import { Assistants } from './assistants';
+import { addCommands, CommandIDs, shortcutOf } from './commands';
+import { InlineProvider } from './inline';
+import { AgentPanel } from './panel';
+
+const PLUGIN_ID = 'jupyter-mlagent:plugin';
+
+const DEFAULTS: IWishes & { inlineCompletion: boolean } = {
+  candidates: 4,
+  allowUnguarded: false,
+  autoAsk: false,
+  inlineCompletion: false
+};
+
+/** Suggestions in notebooks, the side panel and inline completion. */
+const plugin: JupyterFrontEndPlugin<void> = {
+  id: PLUGIN_ID,
+  description: 'Measured machine-learning suggestions in the notebook.',
+  autoStart: true,
+  requires: [INotebookTracker, IEditorServices],
+  optional: [
+    ISettingRegistry,
+    ITranslator,
+    ICommandPalette,
+    ICompletionProviderManager,
+    ILayoutRestorer
+  ],
+  activate: (
+    app: JupyterFrontEnd,
+    tracker: INotebookTracker,
+    services: IEditorServices,
+    registry: ISettingRegistry | null,
+    translator: ITranslator | null,
+    palette: ICommandPalette | null,
+    completion: ICompletionProviderManager | null,
+    restorer: ILayoutRestorer | null
+  ) => {
+    const trans = (translator ?? nullTranslator).load('jupyter_mlagent');
+    const wishes = { ...DEFAULTS };
+    void registry?.load(PLUGIN_ID).then(settings => {
+      const read = () => Object.assign(wishes, DEFAULTS, settings.composite);
+      read();
+      settings.changed.connect(read);
+    });
+    const assistants = new Assistants(
+      tracker,
+      panel =>
+        new NotebookAssistant({
+          panel,
+          services,
+          trans,
+          wishes: () => wishes,
+          shortcutOf: choice => shortcutOf(app, choice)
+        })
+    );
+    addCommands(app, tracker, assistants, trans);
+    completion?.registerInlineProvider(
+      new InlineProvider(assistants, tracker, trans, () => wishes.inlineCompletion)
+    );
+    const panel = new AgentPanel({ app, tracker, assistants, trans });
+    app.shell.add(panel, 'right', { rank: 900, type: 'MLAgent' });
+    restorer?.add(panel, panel.id);
+    app.commands.addCommand(CommandIDs.panel, {
+      label: trans.__('Show the MLAgent Panel'),
+      execute: () => app.shell.activateById(panel.id),
+      describedBy: { args: { type: 'object', properties: {} } }
+    });
+    for (const command of Object.values(CommandIDs)) {
+      palette?.addItem({ command, category: 'MLAgent' });
+    }
+  }
+};
+
+export default plugin;

@@ -1,0 +1,63 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import type { NotebookAssistant } from '../assistant';
+import { element, setText } from '../view/dom';
+import { button, Section } from './section';
+
+/** Start a flight with its budget, follow it, stop it, undo it. */
+export class AutopilotSection extends Section {
+  constructor(trans: TranslationBundle) {
+    super(trans.__('Autopilot'));
+    this._start = button(trans.__('Start'), () => {
+      const minutes = Number(this._minutes.value);
+      this._assistant?.fly(Number(this._steps.value) || 5, minutes > 0 ? minutes : null);
+    });
+    this._stop = button(trans.__('Stop'), () => this._assistant?.stop());
+    this._undo = button(trans.__('Undo the whole flight'), () =>
+      this._assistant?.undoFlight()
+    );
+    const steps = element('label', '', trans.__('Steps '));
+    steps.append(this._steps);
+    const minutes = element('label', '', trans.__('Minutes '));
+    minutes.append(this._minutes);
+    this.body.append(steps, minutes, this._start, this._stop, this._undo);
+    this.body.append(this._lines, this._end);
+  }
+
+  show(assistant: NotebookAssistant | null): void {
+    this._assistant = assistant;
+    const model = assistant?.model;
+    this._start.hidden = Boolean(model?.flying);
+    this._start.disabled = !assistant;
+    this._stop.hidden = !model?.flying;
+    this._undo.hidden = !assistant?.canUndoFlight;
+    const lines = model?.flight ?? [];
+    this._lines.replaceChildren(
+      ...lines.map(line =>
+        element(
+          'li',
+          line.kept ? 'jp-mod-kept' : 'jp-mod-skipped',
+          `${line.step}. ${line.text}`
+        )
+      )
+    );
+    setText(this._end, model?.flightEnd ?? '');
+  }
+
+  private _assistant: NotebookAssistant | null = null;
+  private _steps = element('input', 'jp-mod-styled', '', {
+    type: 'number',
+    min: '1',
+    value: '5'
+  });
+  private _minutes = element('input', 'jp-mod-styled', '', {
+    type: 'number',
+    min: '0',
+    value: '10'
+  });
+  private _start: HTMLButtonElement;
+  private _stop: HTMLButtonElement;
+  private _undo: HTMLButtonElement;
+  private _lines = element('ol', 'jp-mlagent-Flight');
+  private _end = element('p', 'jp-mlagent-State', '', { role: 'status' });
+}

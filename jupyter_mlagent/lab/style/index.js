@@ -1,0 +1,2 @@
+import './proposal.css';
+import './panel.css';

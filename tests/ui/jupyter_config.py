@@ -1,0 +1,47 @@
+"""Configuration of the Jupyter server that the browser tests use: a scripted engine, real kernels and trials."""
+
+import importlib.util
+import os
+from pathlib import Path
+
+_path = Path(__file__).parents[1] / "server" / "typing_engine.py"
+_spec = importlib.util.spec_from_file_location("typing_engine", _path)
+_module = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_module)
+
+
+def _reply(plan, code):
+    return f"PLAN: {plan}\n```python\n{code}\n```"
+
+
+FOREST = """\
+from sklearn.ensemble import RandomForestClassifier
+import matplotlib.pyplot as plt
+
+model = RandomForestClassifier(n_estimators=50, random_state=0).fit(X_train, y_train)
+plt.figure(figsize=(3, 1.5)); plt.bar(range(4), model.feature_importances_); plt.show()
+print("trained a forest")"""
+WRITER = """\
+from sklearn.neighbors import KNeighborsClassifier
+
+model = KNeighborsClassifier(3).fit(X_train, y_train)
+open("neighbours.txt", "w").write("3")"""
+SCRIPT = """\
+from IPython.display import HTML, display
+
+display(HTML("<script>window.hacked = true</script><img src=x onerror='window.hacked = true'>"))
+model = model.fit(X_train, y_train)"""
+
+c = get_config()  # noqa: F821
+if os.environ.get("MLAGENT_TEST_ENGINE") != "real":
+    c.MlagentApp.engine_factory = lambda spec: _module.TypingEngine(
+        [_reply("train a random forest", FOREST), _reply("try neighbours", WRITER), _reply("refit", SCRIPT)],
+        completion="fit(X_train, y_train)",
+        pause=float(os.environ.get("MLAGENT_TEST_PAUSE", "0.01")),
+    )
+c.ServerApp.jpserver_extensions = {"jupyter_mlagent.server": True}
+c.IdentityProvider.token = "the-token"
+c.ServerApp.allow_root = True
+c.ServerApp.open_browser = False
+c.LabApp.news_url = None
+c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
