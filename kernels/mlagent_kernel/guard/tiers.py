@@ -16,7 +16,7 @@ from . import effects, landlock, layout, libc, mounts, namespaces, privileges, s
 from .audit import Observer
 from .processes import Group, kill_descendants, kill_namespace
 
-_PREFIX = "mlagent-trial-"
+_PREFIX = "mlagent-scratch-"
 _LOOK_SECONDS = 0.1
 _LOOK_PAUSE = 20
 """Times as long as a look at the disk took, until the next."""

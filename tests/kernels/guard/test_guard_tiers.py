@@ -75,7 +75,7 @@ def test_a_tier_without_overlays_refuses_writes_but_gives_a_scratch_directory(
         """,
         tier=tier,
     )
-    assert "mlagent-trial-" in outcome.answer
+    assert "mlagent-scratch-" in outcome.answer
     assert outcome.blocked == "write out.csv"
     assert not Path(outcome.answer).exists()
     assert list(place.iterdir()) == []
@@ -109,9 +109,9 @@ def test_scratch_directories_of_dead_supervisors_are_deleted_by_the_next(confine
     dead = subprocess.Popen(["true"])
     dead.wait()
     for owner in (dead.pid, os.getpid()):
-        (place / f"mlagent-trial-{owner}-abc").mkdir()
+        (place / f"mlagent-scratch-{owner}-abc").mkdir()
     confine("pass", tier="landlock", environment={"TMPDIR": str(place)})
-    assert [path.name for path in place.iterdir()] == [f"mlagent-trial-{os.getpid()}-abc"]
+    assert [path.name for path in place.iterdir()] == [f"mlagent-scratch-{os.getpid()}-abc"]
 
 
 AUDITED = {
