@@ -187,10 +187,14 @@ def _fill(prefix: PrefixFile, source: Source, watch: _Watch) -> None:
 
 
 def _append_rest(prefix: PrefixFile, source: Source, watch: _Watch) -> None:
-    def pending(count: int) -> None:
-        watch("fetching", min(prefix.part.bytes, prefix.size + count), source.name)
+    before = told = prefix.size
 
-    before = prefix.size
+    def pending(count: int) -> None:
+        # A mirror's chunk counts once while it is fetched; unpacking it then brings no bar back.
+        nonlocal told
+        told = min(prefix.part.bytes, max(told, prefix.size + count))
+        watch("fetching", told, source.name)
+
     with contextlib.closing(source.read(prefix.size, pending)) as blocks:
         for block in blocks:
             if len(block) > prefix.missing_bytes:
