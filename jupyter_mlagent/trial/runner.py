@@ -12,6 +12,7 @@ from mlagent_kernel import wire
 
 from jupyter_mlagent.errors import KernelError
 from jupyter_mlagent.records import (
+    Direction,
     FileEffect,
     Guard,
     Metric,
@@ -43,7 +44,10 @@ class KernelTrials:
         raise NotImplementedError
 
     async def read_metric(self, metric: Metric, limits: TrialLimits) -> MetricReading:
-        raise NotImplementedError
+        guard, _ = await self._guard_here()
+        report = await self._run(None, metric, None, limits, guard, lambda _: None)
+        found = report.get("metric") or {}
+        return MetricReading(value=found.get("value"), reason=found.get("reason") or report["reason"])
 
     async def try_cell(
         self,
@@ -72,7 +76,7 @@ class KernelTrials:
             if shown is not None and on_output is not None:
                 on_output(shown)
 
-        report = await self._run(code, limits, guard, take)
+        report = await self._run(code, metric, metric_before, limits, guard, take)
         return _trial(report, outputs, guard, metric_before, time.perf_counter() - began)
 
     async def cancel(self) -> None:
@@ -89,7 +93,13 @@ class KernelTrials:
         return self._guard
 
     async def _run(
-        self, code: str, limits: TrialLimits, guard: Guard, take: Callable[[dict[str, Any]], None]
+        self,
+        code: str | None,
+        metric: Metric | None,
+        before: float | None,
+        limits: TrialLimits,
+        guard: Guard,
+        take: Callable[[dict[str, Any]], None],
     ) -> dict[str, Any]:
         """The supervisor's report on one request."""
         with ReportPipe() as pipe:
@@ -98,6 +108,7 @@ class KernelTrials:
                 code=code,
                 limits=wire.Limits(**{name: getattr(limits, name) for name in limits.__struct_fields__}),
                 tier=guard.value,
+                metric=_metric_spec(metric, before),
             )
             self._pipe = pipe
             try:
@@ -108,6 +119,12 @@ class KernelTrials:
         with contextlib.suppress(KernelError, asyncio.TimeoutError):
             await call(self._link, "reap", {"pid": started["pid"]})
         return report
+
+
+def _metric_spec(metric: Metric | None, before: float | None) -> wire.MetricSpec | None:
+    if metric is None:
+        return None
+    return wire.MetricSpec(metric.expression, metric.direction is Direction.MAXIMIZE, before)
 
 
 async def _follow(pipe: ReportPipe, take: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
@@ -129,9 +146,13 @@ def _trial(
     total_seconds: float,
 ) -> Trial:
     failure = report.get("error")
+    measured = report.get("metric") or {}
+    cheated = bool(measured.get("cheated"))
     return Trial(
-        status=TrialStatus(report["status"]),
+        status=TrialStatus.BLOCKED if cheated else TrialStatus(report["status"]),
         metric_before=metric_before,
+        metric_after=measured.get("value"),
+        cheated=cheated,
         outputs=outputs.all(),
         error=None
         if failure is None
@@ -143,7 +164,7 @@ def _trial(
         peak_memory_bytes=report.get("peak_memory_bytes"),
         engine=TryEngine.FORK,
         guard=guard,
-        reason=report["reason"],
+        reason=report["reason"] or measured.get("reason", ""),
         side_effects=_side_effects(report),
     )
 

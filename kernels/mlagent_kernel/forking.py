@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import ctypes
-import os
+import posix
+import warnings
 
 
 def fork() -> int:
     """Fork this process: 0 in the child, the child's id in the parent. Raises OSError.
 
-    os.fork warns in a process with threads (Python 3.12). Silencing it through `warnings` would reset which
-    warnings the person has already been shown, and debuggers replace os.fork; so the C function is called as
-    os.fork does it, with Python's own before and after handlers.
+    os.fork warns in a process with threads (Python 3.12); the fork is made to be safe there. The filter is
+    put into the list itself: `warnings`' own functions would also reset which warnings the person has been
+    shown. Debuggers replace os.fork, not posix.fork. (Calling the C library's fork is no way out: between
+    it and Python's own handlers the child might wait for a thread that it does not have.)
     """
-    libc = ctypes.PyDLL(None, use_errno=True)
-    python = ctypes.PyDLL(None)
-    python.PyOS_BeforeFork()
-    pid = int(libc.fork())
-    if pid == 0:
-        python.PyOS_AfterFork_Child()
-        return 0
-    code = ctypes.get_errno()
-    python.PyOS_AfterFork_Parent()
-    if pid < 0:
-        raise OSError(code, f"fork: {os.strerror(code)}")
-    return pid
+    filters: list[object] = warnings.filters  # type: ignore[assignment]
+    silence = ("ignore", None, DeprecationWarning, None, 0)
+    filters.insert(0, silence)
+    try:
+        return posix.fork()
+    finally:
+        filters.remove(silence)
 
 
 def flush_c_streams() -> None:

@@ -8,29 +8,28 @@ from __future__ import annotations
 
 import gc
 import os
-import select
 import signal
-import time
+from dataclasses import asdict
 from typing import Any, NoReturn
 
-from . import trial
 from .channel import Outbox
 from .forking import fork
-from .job import Ending, Job, Resources
+from .job import Ending, Resources
+from .kernel_state import Inheritance
+from .measuring import Measuring
 from .memory import available_memory
-from .outputs import OutputBudget, error, text_of
+from .outputs import error, text_of
+from .runs import AbandonedError, Runs
+from .trial import Order
 from .wire import Message, TrialSpec
 
-_SETUP_SECONDS = 30.0
-"""For the guard and the fork, before the cell's own clock starts."""
 _DRAIN_SECONDS = 20.0
-_POLL_SECONDS = 0.25
 _MEMORY_SHARE = 0.5
 
 
 def start(spec: TrialSpec, shell: Any) -> int:
     """Fork a supervisor for one request; returns its process id at once. Call on the idle main thread."""
-    inheritance = trial.Inheritance()
+    inheritance = Inheritance()
     kernel_pid = os.getpid()
     # Opened before the fork, so that the host sees the end of the stream even when the fork dies at once.
     report = os.open(spec.fifo, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -44,14 +43,14 @@ def start(spec: TrialSpec, shell: Any) -> int:
 
 
 def _be_supervisor(
-    spec: TrialSpec, shell: Any, inheritance: trial.Inheritance, kernel_pid: int, report_pipe: int
+    spec: TrialSpec, shell: Any, inheritance: Inheritance, kernel_pid: int, report_pipe: int
 ) -> NoReturn:
     try:
         _leave_kernel()
         outbox = Outbox(report_pipe)
         try:
-            report = Supervisor(spec, shell, inheritance, kernel_pid, outbox).serve()
-        except _AbandonedError:
+            report = _serve(spec, shell, inheritance, kernel_pid, outbox)
+        except AbandonedError:
             os._exit(0)
         except BaseException as failure:  # the host must hear of it, and the kernel's copy must not run on
             report = {"status": "not_tried", "reason": f"The copy of the kernel failed: {failure!r}"}
@@ -72,97 +71,34 @@ def _leave_kernel() -> None:
         signal.signal(sign, signal.SIG_DFL)
 
 
-class _AbandonedError(Exception):
-    """Nobody waits for the result any more."""
-
-
-class Supervisor:
-    """Serves one request from pristine memory."""
-
-    def __init__(
-        self,
-        spec: TrialSpec,
-        shell: Any,
-        inheritance: trial.Inheritance,
-        kernel_pid: int,
-        outbox: Outbox,
-    ) -> None:
-        self._spec = spec
-        self._shell = shell
-        self._inheritance = inheritance
-        self._kernel_pid = kernel_pid
-        self._outbox = outbox
-        self._budget = OutputBudget(spec.limits.output_bytes)
-        limits = spec.limits
-        self._resources = Resources(
-            tier=spec.tier,
-            memory_bytes=limits.memory_bytes or int(available_memory() * _MEMORY_SHARE),
-            disk_bytes=limits.disk_bytes,
-            processes=limits.processes,
-            output_bytes=limits.output_bytes,
-        )
-
-    def serve(self) -> Message:
-        payload = os.memfd_create("mlagent-payload", os.MFD_CLOEXEC)
-        job = Job(
-            lambda confinement, ends: trial.run(
-                self._spec, self._shell, self._inheritance, confinement, ends
-            ),
-            self._resources,
-            payload,
-            private=(self._outbox.descriptor,),
-        )
-        outcome = self._run_cell(job)
-        self._finish(job)
-        assert job.ending is not None
-        return _report(outcome, job.ending, self._spec)
-
-    def _run_cell(self, job: Job) -> Message:
-        """Until the cell ends one way or another; outputs go to the host meanwhile."""
-        began: float | None = None
-        deadline = time.monotonic() + _SETUP_SECONDS
-        while True:
-            for message in self._poll(job, deadline):
-                kind = message.get("kind")
-                if kind == "running" and began is None:
-                    began = time.monotonic()
-                    deadline = began + self._spec.limits.seconds
-                elif kind == "finished" and began is not None:
-                    return {**message, "seconds": time.monotonic() - began}
-            seconds = time.monotonic() - began if began is not None else 0.0
-            if job.ending is not None:
-                return {"kind": "gone", "seconds": seconds}
-            if time.monotonic() >= deadline:
-                return {"kind": "late" if began is not None else "stuck", "seconds": seconds}
-
-    def _poll(self, job: Job, deadline: float) -> list[Message]:
-        """The trial's messages but its outputs, which are passed on. Raises _AbandonedError."""
-        job.watch(self._outbox.descriptor, select.POLLOUT if self._outbox else 0)
-        news = job.poll(min(_POLL_SECONDS, deadline - time.monotonic()))
-        self._outbox.pump()
-        if self._outbox.broken or _hung_up(self._outbox.descriptor) or os.getppid() != self._kernel_pid:
-            job.finish()
-            raise _AbandonedError
-        return [message for message in news if not self._pass_on(message)]
-
-    def _pass_on(self, message: Message) -> bool:
-        kind = message.get("kind")
-        if kind not in ("output", "dropped"):
-            return False
-        shown = self._budget.admit(message["output"]) if kind == "output" else self._budget.cut()
-        for output in shown:
-            self._outbox.send({"kind": "output", "output": output})
-        return True
-
-    def _finish(self, job: Job) -> None:
-        for message in job.finish():
-            self._pass_on(message)
-
-
-def _hung_up(descriptor: int) -> bool:
-    poll = select.poll()
-    poll.register(descriptor, 0)
-    return bool(poll.poll(0))
+def _serve(spec: TrialSpec, shell: Any, inheritance: Inheritance, kernel_pid: int, outbox: Outbox) -> Message:
+    """Do what the request asks for; returns the report. Raises AbandonedError."""
+    limits = spec.limits
+    resources = Resources(
+        tier=spec.tier,
+        memory_bytes=limits.memory_bytes or int(available_memory() * _MEMORY_SHARE),
+        disk_bytes=limits.disk_bytes,
+        processes=limits.processes,
+        output_bytes=limits.output_bytes,
+    )
+    runs = Runs(shell, inheritance, resources, kernel_pid, outbox)
+    measuring = Measuring(runs, spec.metric, limits) if spec.metric is not None else None
+    if spec.code is None:
+        assert measuring is not None
+        return {"status": "ok", "reason": "", "metric": asdict(measuring.as_it_stands())}
+    job = runs.start_trial(
+        Order(spec.code, measuring.plan if measuring is not None else None, reseed=spec.reseed)
+    )
+    outcome = runs.follow_cell(job, limits.seconds)
+    measured = None
+    if measuring is not None and outcome["kind"] == "finished" and outcome.get("error") is None:
+        measured = measuring.after(job, spec.code, outcome["seconds"])
+    runs.finish(job, show=True)
+    assert job.ending is not None
+    report = _report(outcome, job.ending, spec)
+    if measured is not None and report["status"] == "ok":
+        report["metric"] = asdict(measured)
+    return report
 
 
 def _report(outcome: Message, ending: Ending, spec: TrialSpec) -> Message:

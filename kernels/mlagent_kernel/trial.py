@@ -1,45 +1,59 @@
-"""The trial's own process: runs the cell, tells what happened, then serves requests about its state."""
+"""The trial's own process: runs the cell, tells what happened, then answers questions about what it made."""
 
 from __future__ import annotations
 
 import contextlib
-import gc
+import copy
+import json
 import os
-import random
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from . import cell, guard
 from .channel import LineWriter
 from .job import TrialEnds
+from .kernel_state import Inheritance
+from .metric import labels, parting, shipping
+from .metric.holders import holders
+from .metric.number import number_of
+from .metric.plan import Plan
 from .shell_copy import ShellCopy
 from .streams import OutputSink, redirect
-from .wire import TrialSpec
+from .wire import Message
+
+_MOST_HELD_BYTES = 64 << 20
 
 
-class Inheritance:
-    """What must be taken from the kernel before the fork because forking changes it."""
+@dataclass(frozen=True)
+class Order:
+    """What a trial is to do."""
 
-    def __init__(self) -> None:
-        self.random_state = random.getstate()
-        """`random` gives every forked child a new seed; the trial must draw what the kernel would."""
-        self.collecting = gc.isenabled()
+    code: str
+    plan: Plan | None = None
+    """How the metric will be read, if there is one."""
+    reseed: int | None = None
+    shuffle_seed: int | None = None
+    """Shuffle the held-out labels first: the audit's second run."""
 
 
 def run(
-    spec: TrialSpec, shell: Any, inheritance: Inheritance, confinement: guard.Confinement, ends: TrialEnds
+    order: Order, shell: Any, inheritance: Inheritance, confinement: guard.Confinement, ends: TrialEnds
 ) -> None:
     """Be the trial in a freshly forked, confined process."""
     events = LineWriter(ends.events)
-    settle(ends, inheritance)
+    inheritance.settle(ends)
     sink = OutputSink(events)
     redirect(sink, {"stdout": ends.stdout, "stderr": ends.stderr})
-    copy = ShellCopy(shell, sink)
-    if spec.reseed is not None:
-        reseed(spec.reseed)
+    copied = ShellCopy(shell, sink)
+    if order.reseed is not None:
+        reseed(order.reseed)
+    if order.shuffle_seed is not None and order.plan is not None:
+        labels.shuffle(labels.find(shell.user_ns, order.plan.truth), order.shuffle_seed)
+    clerk = Clerk(shell.user_ns, order.plan, ends.payload) if order.plan is not None else None
     events.send({"kind": "running"})
-    assert spec.code is not None
-    finished, failure = cell.run(copy, spec.code)
+    finished, failure = cell.run(copied, order.code)
     with contextlib.suppress(Exception):
         sys.stdout.flush()
         sys.stderr.flush()
@@ -47,30 +61,82 @@ def run(
     finished["blocked"] = confinement.blocked_reason(failure) if failure is not None else None
     finished["observations"] = confinement.observations()
     events.send(finished)
-    serve(ends)
-
-
-def settle(ends: TrialEnds, inheritance: Inheritance) -> None:
-    """Give this process streams of its own and the kernel's random state."""
-    os.dup2(ends.stdout, 1)
-    os.dup2(ends.stderr, 2)
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.close(null)
-    random.setstate(inheritance.random_state)
-    if inheritance.collecting:
-        gc.enable()
+    _serve(ends, events, clerk)
 
 
 def reseed(seed: int) -> None:
+    import random
+
     random.seed(seed)
     numpy: Any = sys.modules.get("numpy")
     if numpy is not None:
         numpy.random.seed(seed % (1 << 32))
 
 
-def serve(ends: TrialEnds) -> None:
-    """Answer requests until the supervisor closes the pipe."""
-    os.set_blocking(ends.requests, True)
-    while os.read(ends.requests, 1):
-        pass
+def _serve(ends: TrialEnds, events: LineWriter, clerk: Clerk | None) -> None:
+    """Answer one question a line until the supervisor closes the pipe."""
+    with os.fdopen(ends.requests, encoding="utf-8") as requests:
+        for line in requests:
+            question = json.loads(line)
+            answer = clerk.answer(question) if clerk is not None else {}
+            events.send({"kind": "answered", **answer})
+
+
+class Clerk:
+    """Made before the cell runs, so that it remembers what things were; answers afterwards."""
+
+    def __init__(self, namespace: dict[str, Any], plan: Plan, payload: int) -> None:
+        self._namespace = namespace
+        self._plan = plan
+        self._payload = payload
+        self._notebook = shipping.notebook_definitions(namespace)
+        self._held = {name: namespace[name] for name in plan.fixed if name in namespace}
+        self._truth = _copies(namespace, plan.truth)
+
+    def answer(self, question: Mapping[str, Any]) -> Message:
+        try:
+            if question["ask"] == "objects":
+                return shipping.ship(self._payload, self._namespace, question["names"], self._notebook)
+            if question["ask"] == "parts":
+                return self._parts(question["parts"])
+            return self._whole()
+        except BaseException as error:  # what the cell made may raise anything, SystemExit too
+            return {"failed": f"{type(error).__name__}: {error}"[:300]}
+
+    def _parts(self, sources: list[str]) -> Message:
+        values = {
+            f"{parting.PART}{index}": _plain(eval(source, self._namespace))  # noqa: S307
+            for index, source in enumerate(sources)
+        }
+        return shipping.ship(self._payload, values, values, self._notebook)
+
+    def _whole(self) -> Message:
+        """The metric itself, with labels and scorers of before: for models that fit nowhere else."""
+        if self._truth is None:
+            return {"failed": "the held-out data could not be copied"}
+        names = {**self._namespace, **self._held, **self._truth}
+        value, reason = number_of(eval(self._plan.source.strip(), names))  # noqa: S307
+        return {"value": value, "reason": reason}
+
+
+def _plain(value: Any) -> Any:
+    """Predictions as an array where they are something of the library's own."""
+    numpy: Any = sys.modules.get("numpy")
+    if numpy is not None and hasattr(type(value), "__array__") and not hasattr(value, "iloc"):
+        module = type(value).__module__.partition(".")[0]
+        if module not in ("numpy", "torch"):
+            return numpy.asarray(value)
+    return value
+
+
+def _copies(namespace: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any] | None:
+    """Copies of the held-out data that the cell cannot reach by name; None when they are large or not
+    copyable.
+    """
+    size = sum(h.values.nbytes for n in names for h in holders(n, namespace.get(n), 1, set()))
+    if size > _MOST_HELD_BYTES:
+        return None
+    try:
+        return {name: copy.deepcopy(namespace[name]) for name in names if name in namespace}
+    except Exception:
+        return None

@@ -6,19 +6,24 @@ happens to the warden, once for each trial. It dies with the supervisor, and the
 
 from __future__ import annotations
 
+import ctypes
 import os
 import select
+import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from . import guard
 from .channel import LineWriter
 
 KILL = b"k"
 _POLL_SECONDS = 0.02
+_NEVER_SECONDS = 1e6
+_PR_SET_PDEATHSIG = 1
 _USAGE_SHARE = 0.1
 """At most this share of the time goes into reading the trial's memory."""
 
@@ -90,30 +95,44 @@ def _fork_from_new_thread(confinement: guard.Confinement, warrant: Warrant, work
     that thread waits for them for ever at its next parallel region. A new thread has no pool; the fork makes
     it the trial's main thread, so signal handlers work in the cell as they do in the kernel.
     """
-    outcome: list[object] = []
+    outcome: list[int | BaseException] = []
+    forked = threading.Event()
+    interval = sys.getswitchinterval()
 
     def fork() -> None:
         try:
-            pid = confinement.fork_trial()
+            outcome.append(confinement.fork_trial())
         except BaseException as error:
             outcome.append(error)
-            return
-        if pid == 0:
+        if outcome[0] == 0:
             try:
+                sys.setswitchinterval(interval)
+                _die_with_parent()
                 confinement.trial_enter(keep_fds=warrant.keep)
                 work(confinement)
             finally:
                 os._exit(0)
-        outcome.append(pid)
+        forked.set()
+        # To the system this thread is the trial's parent: the trial would be told of its end.
+        threading.Event().wait()
 
-    thread = threading.Thread(target=fork, name="trial")
-    thread.start()
-    thread.join()
+    # The guard's fork takes several steps in Python. This thread must not ask for the interpreter between
+    # them: the child would wait to hand it over, to a thread that it does not have.
+    sys.setswitchinterval(_NEVER_SECONDS)
+    threading.Thread(target=fork, name="trial", daemon=True).start()
+    forked.wait()
+    sys.setswitchinterval(interval)
     result = outcome[0]
     if isinstance(result, BaseException):
         raise result
-    assert isinstance(result, int)
     return result
+
+
+def _die_with_parent() -> None:
+    """End the trial should its warden be killed, on systems that can tell."""
+    prctl: Any = getattr(ctypes.PyDLL(None), "prctl", None)
+    if prctl is not None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def _watch(warrant: Warrant, confinement: guard.Confinement, pid: int) -> tuple[str, int, int | None]:

@@ -1,0 +1,168 @@
+"""Jobs of one supervisor: starting them, following them, asking them, all while the host and the kernel
+live.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections.abc import Callable
+from typing import Any
+
+from . import judge, trial
+from .channel import Outbox
+from .job import Job, Resources
+from .judge import Question
+from .kernel_state import Inheritance
+from .outputs import OutputBudget
+from .wire import Message
+
+_SETUP_SECONDS = 30.0
+"""For the guard and the fork, before a job's own clock starts."""
+_POLL_SECONDS = 0.25
+
+
+class AbandonedError(Exception):
+    """Nobody waits for the result any more."""
+
+
+class Runs:
+    """Starts trials and judges from this process' pristine memory."""
+
+    def __init__(
+        self, shell: Any, inheritance: Inheritance, resources: Resources, kernel_pid: int, outbox: Outbox
+    ) -> None:
+        self._shell = shell
+        self._inheritance = inheritance
+        self._resources = resources
+        self._kernel_pid = kernel_pid
+        self._outbox = outbox
+        self._budget = OutputBudget(resources.output_bytes)
+        self._jobs: list[Job] = []
+        self._payloads: dict[int, int] = {}
+
+    @property
+    def namespace(self) -> dict[str, Any]:
+        """The kernel's variables, as they were."""
+        names: dict[str, Any] = self._shell.user_ns
+        return names
+
+    def transform(self, code: str) -> str:
+        """A cell as Python, after IPython's magics."""
+        text: str = self._shell.transform_cell(code)
+        return text
+
+    def start_trial(self, order: trial.Order) -> Job:
+        return self._start(
+            lambda confinement, ends: trial.run(order, self._shell, self._inheritance, confinement, ends)
+        )
+
+    def start_judge(self, question: Question) -> Job:
+        return self._start(lambda _, ends: judge.run(question, self.namespace, self._inheritance, ends))
+
+    def _start(self, work: Callable[..., None]) -> Job:
+        payload = os.memfd_create("mlagent-payload", os.MFD_CLOEXEC)
+        private = [self._outbox.descriptor, *self._payloads.values()]
+        for other in self._jobs:
+            private += other.descriptors
+        job = Job(work, self._resources, payload, private)
+        self._jobs.append(job)
+        self._payloads[id(job)] = payload
+        return job
+
+    def finish(self, job: Job, *, show: bool = False) -> None:
+        for message in job.finish():
+            self._is_output(message, show)
+        self._jobs.remove(job)
+        os.close(self._payloads.pop(id(job)))
+
+    def finish_all(self) -> None:
+        for job in list(self._jobs):
+            self.finish(job)
+
+    def follow_cell(self, job: Job, seconds: float, *, show: bool = True) -> Message:
+        """Until the cell ends one way or another; `show`: pass its outputs to the host.
+
+        Returns the trial's `finished` message, or `gone`, `late` or `stuck`; `seconds` are measured here.
+        """
+        began: float | None = None
+        deadline = time.monotonic() + _SETUP_SECONDS
+        while True:
+            for message in self._poll(job, deadline, show):
+                kind = message.get("kind")
+                if kind == "running" and began is None:
+                    began = time.monotonic()
+                    deadline = began + seconds
+                elif kind == "finished" and began is not None:
+                    return {**message, "seconds": time.monotonic() - began}
+            spent = time.monotonic() - began if began is not None else 0.0
+            if job.ending is not None:
+                return {"kind": "gone", "seconds": spent}
+            if time.monotonic() >= deadline:
+                return {"kind": "late" if began is not None else "stuck", "seconds": spent}
+
+    def ask(self, job: Job, question: Message, deadline: float, *, show: bool = False) -> Message | None:
+        """A trial's answer to a question; None when it died or took too long."""
+        return self._await(job, "answered", deadline, show) if job.request(question) else None
+
+    def verdict_of(self, question: Question, deadline: float) -> Message:
+        """A judge's answer; a `reason` without a `value` when there is none."""
+        job = self.start_judge(question)
+        try:
+            answer = self._await(job, "judged", deadline, False)
+            if answer is not None:
+                return answer
+            ending = job.ending
+        finally:
+            self.finish(job)
+        if ending is None:
+            return {"value": None, "reason": "Evaluating the metric took too long."}
+        if ending.over == "memory":
+            return {"value": None, "reason": "Evaluating the metric needs more memory than a trial may take."}
+        reason = ending.failed or "The process that evaluated the metric ended unexpectedly."
+        return {"value": None, "reason": reason}
+
+    def payload(self, job: Job, size: int) -> bytes:
+        """What a trial wrote into its file."""
+        found = bytearray()
+        while len(found) < size:
+            piece = os.pread(self._payloads[id(job)], size - len(found), len(found))
+            if not piece:
+                break
+            found += piece
+        return bytes(found)
+
+    def _await(self, job: Job, kind: str, deadline: float, show: bool) -> Message | None:
+        while True:
+            for message in self._poll(job, deadline, show):
+                if message.get("kind") == kind:
+                    return message
+            if job.ending is not None or time.monotonic() >= deadline:
+                return None
+
+    def _poll(self, job: Job, deadline: float, show: bool) -> list[Message]:
+        """A job's messages but its outputs. Raises AbandonedError."""
+        job.watch(self._outbox.descriptor, select.POLLOUT if self._outbox else 0)
+        news = job.poll(min(_POLL_SECONDS, deadline - time.monotonic()))
+        self._outbox.pump()
+        if self._outbox.broken or _hung_up(self._outbox.descriptor) or os.getppid() != self._kernel_pid:
+            self.finish_all()
+            raise AbandonedError
+        return [message for message in news if not self._is_output(message, show)]
+
+    def _is_output(self, message: Message, show: bool) -> bool:
+        kind = message.get("kind")
+        if kind not in ("output", "dropped"):
+            return False
+        if show:
+            shown = self._budget.admit(message["output"]) if kind == "output" else self._budget.cut()
+            for output in shown:
+                self._outbox.send({"kind": "output", "output": output})
+        return True
+
+
+def _hung_up(descriptor: int) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, 0)
+    return bool(poll.poll(0))
