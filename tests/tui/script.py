@@ -63,6 +63,8 @@ class TypingEngine:
         self.replies = list(replies)
         self.failure = failure
         self.gate: asyncio.Event | None = None
+        self.free_requests = 0
+        """So many requests pass the gate."""
         self.hints: list[str] = []
         self.cancelled = 0
         self.closed = False
@@ -84,7 +86,7 @@ class TypingEngine:
                 text = self.replies[index % len(self.replies)].removeprefix(request.prefill)
                 yield TextDelta(index=index, text=request.prefill)
                 for start in range(0, len(text), 16):
-                    if start and self.gate is not None:
+                    if start and self.gate is not None and len(self.hints) > self.free_requests:
                         await self.gate.wait()
                     yield TextDelta(index=index, text=text[start : start + 16])
                     await asyncio.sleep(0)
