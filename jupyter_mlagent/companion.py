@@ -56,7 +56,7 @@ class Companion:
     """One per kernel: owns the loop, the engine and the session."""
 
     def __init__(self, shell: Any, model: str | None = None) -> None:
-        from jupyter_mlagent.engine import open_engine
+        from jupyter_mlagent.engine.open import open_engine
         from jupyter_mlagent.journal import Journal
         from jupyter_mlagent.trial.runner import KernelTrials
 

@@ -12,8 +12,8 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from jupyter_mlagent.engine import open_engine
 from jupyter_mlagent.engine.api import Engine
+from jupyter_mlagent.engine.open import open_engine
 from jupyter_mlagent.errors import JournalError, MlagentError
 from jupyter_mlagent.journal import Journal
 from jupyter_mlagent.records import Direction

@@ -1,7 +1,4 @@
-"""Engines: what writes proposals."""
+"""Engines: what samples from a policy, and the models they load.
 
-from __future__ import annotations
-
-from jupyter_mlagent.engine.open import open_engine
-
-__all__ = ["open_engine"]
+Imports nothing: `engine.build` runs from a bare checkout, where not even msgspec is installed.
+"""

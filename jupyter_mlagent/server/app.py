@@ -7,7 +7,7 @@ from typing import Any
 from jupyter_server.extension.application import ExtensionApp
 from traitlets import Callable, Unicode
 
-from jupyter_mlagent.engine import open_engine
+from jupyter_mlagent.engine.open import open_engine
 from jupyter_mlagent.errors import JournalError
 from jupyter_mlagent.journal import Journal
 from jupyter_mlagent.server.channel import NotebookChannel

@@ -53,7 +53,7 @@ class LocalCore:
 
     async def open_engine(self) -> Engine:
         def opened() -> Engine:
-            from jupyter_mlagent.engine import open_engine
+            from jupyter_mlagent.engine.open import open_engine
 
             return open_engine(self.model)
 
