@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Protocol
 
@@ -22,6 +23,8 @@ from jupyter_mlagent.server.remote_notebook import RemoteNotebook
 from jupyter_mlagent.session import Acceptance, Session, StaleProposalError
 from jupyter_mlagent.settings import SessionSettings
 from jupyter_mlagent.trial.api import TrialRunner
+
+UNEXPECTED = "The request failed for a reason that is a fault of mlagent; the server's log has the details."
 
 Listener = Callable[[Record], None]
 
@@ -155,6 +158,9 @@ class Room:
             except asyncio.CancelledError:
                 self._happened(events.Notice(text="Stopped."))
                 raise
+            except Exception:
+                logging.getLogger(__name__).exception("A request for %s failed", self.session.notebook)
+                self._happened(events.Failed(request_id="", message=UNEXPECTED))
 
     async def _suggest(self, wish: messages.Ask) -> AsyncGenerator[Record]:
         stream = self.session.suggest(

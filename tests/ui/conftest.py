@@ -87,6 +87,7 @@ class Lab:
                 *("--config", str(Path(__file__).parent / "jupyter_config.py")),
                 f"--ServerApp.port={self.port}",
                 f"--ServerApp.root_dir={self.folder / 'work'}",
+                "--LabApp.expose_app_in_browser=True",
                 "--ServerApp.port_retries=0",
             ],
             env=self._environment,
@@ -141,14 +142,14 @@ class LabPage:
         self._lab = lab
         self.context = browser.new_context(viewport={"width": 1280, "height": 900})
         self.page = self.context.new_page()
-        self.page.set_default_timeout(60_000)
+        self.page.set_default_timeout(30_000)
         self.errors: list[str] = []
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
 
     def open(self, notebook: str, app: str = "lab/tree") -> LabPage:
         self.page.goto(f"{self._lab.url}/{app}/{notebook}?token=the-token&reset")
         self.page.locator(".jp-Notebook .jp-Cell").first.wait_for()
-        self.page.locator("[data-status='idle']").first.wait_for()
+        self.page.get_by_text("| Idle").first.wait_for()
         return self
 
     def run_cells(self, count: int) -> None:
@@ -184,8 +185,9 @@ class LabPage:
         return [str(text) for text in self.page.evaluate(SOURCES)]
 
 
-SOURCES = """() => [...document.querySelectorAll('.jp-Notebook .jp-Cell')]
-  .map(cell => [...cell.querySelectorAll('.jp-InputArea .cm-line')].map(line => line.textContent).join('\\n'))"""
+SOURCES = """() => [...document.querySelectorAll('.jp-Notebook .jp-Cell')].map(
+  cell => [...cell.querySelectorAll('.jp-InputArea .cm-line')].map(line => line.textContent).join('\\n')
+)"""
 
 
 @pytest.fixture

@@ -52,12 +52,13 @@ export class CodeView implements IDisposable {
     this._for = whole;
     this._shown = shown!.code;
     this._streaming.hidden = true;
+    this._host.hidden = false;
     const model = new CodeEditor.Model({ mimeType: 'text/x-ipython' });
     model.sharedModel.setSource(shown!.code);
     this._editor = this._services.factoryService.newInlineEditor({
       host: this._host,
       model,
-      config: { readOnly: true, lineWrap: true }
+      config: { readOnly: true, lineWrap: true, lineNumbers: false }
     });
     this._host.setAttribute('aria-label', this._label);
     this._showDiff(replaced);
@@ -107,6 +108,7 @@ export class CodeView implements IDisposable {
       this._editor = null;
       this._host.replaceChildren();
     }
+    this._host.hidden = true;
     this._diff.hidden = true;
   }
 

@@ -237,8 +237,8 @@ export class ProposalView extends Widget {
       ['accept', trans.__('Accept'), ''],
       ['edit', trans.__('Edit'), ''],
       ['reject', trans.__('Reject'), ''],
-      ['previous', trans.__('Previous candidate'), ''],
-      ['next', trans.__('Next candidate'), ''],
+      ['previous', trans.__('Previous'), ''],
+      ['next', trans.__('Next'), ''],
       ['hint', trans.__('Try again with a hint…'), ''],
       ['stop', trans.__('Stop'), 'jp-mod-warn'],
       ['close', trans.__('Close'), '']
