@@ -1,5 +1,4 @@
 import type { CodeCell } from '@jupyterlab/cells';
-import type { ICodeCellModel } from '@jupyterlab/cells';
 import type * as nbformat from '@jupyterlab/nbformat';
 import { NotebookActions, type NotebookPanel } from '@jupyterlab/notebook';
 
@@ -65,8 +64,8 @@ export class Applier {
     }
     const began = performance.now();
     await NotebookActions.runCells(content, [cell], sessionContext);
-    const model = cell.model as ICodeCellModel;
-    const outputs = model.outputs.toJSON() as nbformat.IOutput[];
+    const model = cell.model;
+    const outputs = model.outputs.toJSON();
     return {
       outputs,
       execution_count: model.executionCount,

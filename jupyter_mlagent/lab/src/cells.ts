@@ -34,7 +34,7 @@ export function cellRecords(
 
 function cellRecord(cell: ICellModel): ICellRecord {
   const code = cell.type === 'code' ? (cell as ICodeCellModel) : null;
-  const outputs = code ? (code.outputs.toJSON() as nbformat.IOutput[]) : [];
+  const outputs = code ? (code.outputs.toJSON()) : [];
   return {
     id: cell.id,
     kind: cell.type,
@@ -46,14 +46,14 @@ function cellRecord(cell: ICellModel): ICellRecord {
 
 /** An output without what only a screen can use. */
 export function textOnly(output: nbformat.IOutput): nbformat.IOutput {
-  const kind = output.output_type as string;
+  const kind = output.output_type;
   if (kind === 'stream') {
     return { ...output, text: clip(joined(output.text)) };
   }
   if (kind === 'display_data' || kind === 'execute_result') {
     const data = (output.data ?? {}) as Record<string, unknown>;
     const plain = data['text/plain'];
-    const text = plain === undefined ? `[${Object.keys(data)}]` : joined(plain);
+    const text = plain === undefined ? `[${Object.keys(data).join(', ')}]` : joined(plain);
     return { ...output, data: { 'text/plain': clip(text) }, metadata: {} };
   }
   return output;

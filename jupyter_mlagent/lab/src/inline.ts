@@ -22,7 +22,7 @@ export class InlineProvider implements IInlineCompletionProvider {
     this.name = trans.__('MLAgent (local model)');
   }
 
-  async fetch(
+  fetch(
     request: CompletionHandler.IRequest,
     context: IInlineCompletionContext
   ): Promise<IInlineCompletionList> {
@@ -32,7 +32,7 @@ export class InlineProvider implements IInlineCompletionProvider {
         : this._tracker.currentWidget;
     const channel = this._assistants.of(panel)?.channel;
     if (!this._enabled() || !channel?.connected) {
-      return { items: [] };
+      return Promise.resolve({ items: [] });
     }
     const id = channel.nextId();
     const token = String(id);
@@ -43,7 +43,9 @@ export class InlineProvider implements IInlineCompletionProvider {
       prefix: request.text.slice(0, request.offset),
       suffix: request.text.slice(request.offset)
     });
-    return { items: [{ insertText: '', isIncomplete: true, token }] };
+    return Promise.resolve({
+      items: [{ insertText: '', isIncomplete: true, token }]
+    });
   }
 
   async *stream(token: string) {
