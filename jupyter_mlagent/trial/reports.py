@@ -7,6 +7,7 @@ import contextlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,6 +17,16 @@ from mlagent_kernel.channel import LineReader
 _MAX_LINE = 64 << 20
 
 
+@contextlib.contextmanager
+def private_folder() -> Iterator[Path]:
+    """A folder that only this user can enter, deleted afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="mlagent-trial-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 class ReportPipe:
     """A FIFO in a folder of its own that only this user can enter; use as a context manager.
 
@@ -23,8 +34,8 @@ class ReportPipe:
     """
 
     def __enter__(self) -> ReportPipe:
-        self._folder = Path(tempfile.mkdtemp(prefix="mlagent-trial-"))
-        self.path = self._folder / "report"
+        self._stack = contextlib.ExitStack()
+        self.path = self._stack.enter_context(private_folder()) / "report"
         os.mkfifo(self.path, 0o600)
         self._reader = LineReader(os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), _MAX_LINE)
         self._messages: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
@@ -40,8 +51,7 @@ class ReportPipe:
     ) -> None:
         self._loop.remove_reader(self._reader.descriptor)
         os.close(self._reader.descriptor)
-        with contextlib.suppress(OSError):
-            shutil.rmtree(self._folder)
+        self._stack.close()
 
     async def next(self) -> dict[str, Any] | None:
         """The next message; None once the supervisor has gone."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import time
 from collections.abc import Callable
 from typing import Any
@@ -21,11 +22,13 @@ from jupyter_mlagent.records import (
     TrialError,
     TrialStatus,
     TryEngine,
+    Variable,
 )
 from jupyter_mlagent.trial.api import KernelLink, MetricReading, Probe, TrialLimits
+from jupyter_mlagent.trial.choice import choose
 from jupyter_mlagent.trial.inject import call
 from jupyter_mlagent.trial.outputs import OutputList
-from jupyter_mlagent.trial.reports import ReportPipe
+from jupyter_mlagent.trial.reports import ReportPipe, private_folder
 
 CANCELLED = "The trial was cancelled."
 LOST = "The copy of the kernel ended without a report."
@@ -41,7 +44,25 @@ class KernelTrials:
         self._pipe: ReportPipe | None = None
 
     async def probe(self) -> Probe:
-        raise NotImplementedError
+        with private_folder() as folder:
+            nonce = secrets.token_hex(16)
+            (folder / "nonce").write_text(nonce)
+            found = await call(self._link, "probe", {"folder": str(folder)})
+        engine, why = choose(unsafe_to_fork=found["unsafe"], same_machine=found["nonce"] == nonce)
+        guard, guard_why = await self._guard_here()
+        return Probe(
+            python=found["python"],
+            python_version=found["python_version"],
+            pid=found["pid"],
+            cwd=found["cwd"],
+            execution_count=found["execution_count"],
+            variables=tuple(Variable(**variable) for variable in found["variables"]),
+            engine=engine,
+            engine_reason=why,
+            guard=guard,
+            guard_reason=guard_why,
+            history=tuple(found["history"]),
+        )
 
     async def read_metric(self, metric: Metric, limits: TrialLimits) -> MetricReading:
         guard, _ = await self._guard_here()

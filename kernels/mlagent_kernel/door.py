@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import platform
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
-from . import guard, supervisor
+from . import guard, history, safety, supervisor
 from .forking import flush_c_streams
+from .probe import variables
 from .wire import TrialSpec
 
 _REAP_SECONDS = 2.0
@@ -17,8 +21,14 @@ _supervisors: set[int] = set()
 
 
 def start(text: str) -> str:
-    """Start the trial that a TrialSpec describes in a fork of this kernel: `{"pid": ...}`."""
+    """Start the trial that a TrialSpec describes in a fork of this kernel.
+
+    `{"pid": ...}`, or `{"unsafe": reason}` when the kernel cannot be forked as it is now.
+    """
     _reap_finished()
+    unsafe = safety.unsafe_to_fork(_shell())
+    if unsafe:
+        return json.dumps({"unsafe": unsafe})
     spec = TrialSpec.from_json(json.loads(text)["spec"])
     _flush()
     pid = supervisor.start(spec, _shell())
@@ -35,6 +45,29 @@ def reap(text: str) -> str:
         if pid in _supervisors:
             time.sleep(0.002)
     return json.dumps({"reaped": pid not in _supervisors})
+
+
+def probe(text: str) -> str:
+    """What the kernel is and holds: the fields of `jupyter_mlagent.trial.api.Probe` but the guard's.
+
+    `{"folder": ...}`: a folder of the host with a file `nonce` in it; `nonce` in the answer is what this
+    kernel reads there, null when it does not share the host's file system.
+    """
+    shell = _shell()
+    unsafe = safety.unsafe_to_fork(shell)
+    return json.dumps(
+        {
+            "python": sys.executable,
+            "python_version": platform.python_version(),
+            "pid": os.getpid(),
+            "cwd": _cwd(),
+            "execution_count": shell.execution_count - 1,
+            "variables": variables.summarise(shell.user_ns, variables.own_names(shell)),
+            "unsafe": unsafe,
+            "history": history.executed(shell),
+            "nonce": _nonce(json.loads(text)["folder"]),
+        }
+    )
 
 
 def available_guard(text: str) -> str:
@@ -59,6 +92,18 @@ def _flush() -> None:
         flush: Any | None = getattr(stream, "flush", None)
         if flush is not None:
             flush()
+
+
+def _cwd() -> str:
+    with contextlib.suppress(OSError):
+        return str(Path.cwd())
+    return ""
+
+
+def _nonce(folder: str) -> str | None:
+    with contextlib.suppress(OSError):
+        return (Path(folder) / "nonce").read_text()
+    return None
 
 
 def _shell() -> Any:
