@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+import queue
+import subprocess
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -41,23 +45,28 @@ WORKER_COMMAND = (sys.executable, "-P", "-m", "jupyter_mlagent.engine.worker")
 
 _LOG_LINES = 200
 _LOG_CHUNK = 4096
+_READ_CHUNK = 1 << 20
 _CLOSE_SECONDS = 2.0
+
+_T = TypeVar("_T")
 
 
 class WorkerLink:
     """One life of a worker. `on_progress` hears Loading; `on_death` is called if it ends by itself
-    after it was ready."""
+    after it was ready.
+
+    Threads read the pipes and hand events to the event loop: asyncio's own subprocesses cannot be let go
+    of once their loop has been closed, which a notebook does between two commands.
+    """
 
     def __init__(
         self,
-        process: asyncio.subprocess.Process,
+        command: Sequence[str],
         *,
         on_progress: Callable[[float], None],
         on_death: Callable[[Death], None],
     ) -> None:
-        assert process.stdin and process.stdout and process.stderr
-        self._process = process
-        self._stdin, self._stdout, self._stderr = process.stdin, process.stdout, process.stderr
+        """Start the process; raises OSError."""
         self._on_progress = on_progress
         self._on_death = on_death
         self._log: deque[str] = deque(maxlen=_LOG_LINES)
@@ -68,28 +77,32 @@ class WorkerLink:
         self._oom_kills = oom_kills()
         self._next_id = 1
         self.death: Death | None = None
-        self._ready: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
-        self._tasks = [asyncio.create_task(self._read_log()), asyncio.create_task(self._read_events())]
-
-    @classmethod
-    async def spawn(
-        cls,
-        command: Sequence[str],
-        *,
-        on_progress: Callable[[float], None],
-        on_death: Callable[[Death], None],
-    ) -> WorkerLink:
-        """Start the process; raises OSError."""
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+        self._loop = asyncio.get_running_loop()
+        self._ready: asyncio.Future[Ready] = self._loop.create_future()
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
             # A session of its own: Ctrl-C in the terminal is for us, and we end the worker in our own time.
             start_new_session=True,
             env=_environment(),
         )
-        return cls(process, on_progress=on_progress, on_death=on_death)
+        assert self._process.stdin and self._process.stdout and self._process.stderr
+        self._stdin, self._stdout, self._stderr = (
+            self._process.stdin,
+            self._process.stdout,
+            self._process.stderr,
+        )
+        self._commands: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
+        self._threads = [
+            threading.Thread(target=self._read_log, name="mlagent-worker-log", daemon=True),
+            threading.Thread(target=self._read_events, name="mlagent-worker-events", daemon=True),
+            threading.Thread(target=self._write, name="mlagent-worker-commands", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
 
     @property
     def pid(self) -> int:
@@ -123,46 +136,74 @@ class WorkerLink:
     def kill(self) -> None:
         """End the process at once."""
         self._closing = True
-        if self._process.returncode is None:
-            with suppress(ProcessLookupError):
-                self._process.kill()
+        self._process.kill()
 
     async def close(self) -> None:
         """End the process: it leaves by itself when its stdin ends."""
         self._closing = True
-        self._stdin.close()
+        self._commands.put(None)
         try:
-            await asyncio.wait_for(self._process.wait(), _CLOSE_SECONDS)
-        except TimeoutError:
+            await asyncio.to_thread(self._process.wait, _CLOSE_SECONDS)
+        except subprocess.TimeoutExpired:
             self.kill()
-            await self._process.wait()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join)
 
     def _send(self, command: Command) -> None:
-        self._stdin.write(command_frame(command))
+        self._commands.put(command)
 
-    async def _read_log(self) -> None:
+    def _write(self) -> None:
+        """In a thread of its own: a worker that is stopped must not stop the event loop."""
+        while command := self._commands.get():
+            frame = memoryview(command_frame(command))
+            # A worker that is gone is noticed, and explained, by the thread that reads from it.
+            with suppress(OSError):
+                while frame:
+                    frame = frame[self._stdin.write(frame) :]
+        self._stdin.close()
+
+    def _read_log(self) -> None:
         rest = ""
-        while chunk := await self._stderr.read(_LOG_CHUNK):
+        while chunk := self._stderr.read(_LOG_CHUNK):
             *lines, rest = (rest + chunk.decode(errors="replace")).split("\n")
             self._log.extend(line[:_LOG_CHUNK] for line in lines)
             rest = rest[:_LOG_CHUNK]
         self._log.append(rest)
 
-    async def _read_events(self) -> None:
+    def _read_events(self) -> None:
         try:
-            while True:
-                (length,) = LENGTH.unpack(await self._stdout.readexactly(LENGTH.size))
-                for event in decode_events(await self._stdout.readexactly(length)):
-                    self._dispatch(event)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
+            while header := self._read(LENGTH.size):
+                (length,) = LENGTH.unpack(header)
+                self._post(self._dispatch, decode_events(self._read(length)))
         except msgspec.MsgspecError as error:
             self._log.append(f"The worker sent what is no event: {error}")
             self._process.kill()
-        await self._bury()
+        returncode = self._process.wait()
+        self._threads[0].join()
+        self._stdout.close()
+        self._stderr.close()
+        self._commands.put(None)
+        self._post(self._bury, returncode)
 
-    def _dispatch(self, event: Event) -> None:
+    def _read(self, size: int) -> bytes:
+        """`size` bytes from the worker, fewer when it ended."""
+        parts = bytearray()
+        while len(parts) < size and (part := self._stdout.read(min(size - len(parts), _READ_CHUNK))):
+            parts += part
+        return bytes(parts) if len(parts) == size else b""
+
+    def _post(self, action: Callable[[_T], None], argument: _T) -> None:
+        """Run on the event loop; where that is gone, nobody is left to hear."""
+        try:
+            self._loop.call_soon_threadsafe(action, argument)
+        except RuntimeError:
+            self._process.kill()
+
+    def _dispatch(self, events: list[Event]) -> None:
+        for event in events:
+            self._handle(event)
+
+    def _handle(self, event: Event) -> None:
         match event:
             case Hello():
                 self._sets = event.sets
@@ -187,10 +228,8 @@ class WorkerLink:
             if call.ended:
                 del self._calls[event.id]
 
-    async def _bury(self) -> None:
-        """The pipe has ended: tell whoever still waits."""
-        returncode = await self._process.wait()
-        await asyncio.gather(self._tasks[0], return_exceptions=True)
+    def _bury(self, returncode: int) -> None:
+        """The process has ended: tell whoever still waits."""
         self.death = Death(
             returncode=returncode,
             phase=self._phase,
@@ -201,9 +240,9 @@ class WorkerLink:
         died = WorkerDied(self.death)
         if not self._ready.done():
             self._ready.set_exception(died)
-        for call in self._calls.values():
+        calls, self._calls = tuple(self._calls.values()), {}
+        for call in calls:
             call.put(died)
-        self._calls.clear()
         if self._phase is Phase.SERVING and not self._closing:
             self._on_death(self.death)
 

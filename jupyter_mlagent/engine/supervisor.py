@@ -127,7 +127,7 @@ class Supervisor:
     async def _start(self) -> WorkerLink:
         _check_file(Path(self._load.path))
         try:
-            self._link = link = await WorkerLink.spawn(
+            self._link = link = WorkerLink(
                 self._worker_command, on_progress=self._progressed, on_death=self._died
             )
             ready = await link.load(self._load)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
+from jupyter_mlagent.engine.api import ReplyDone
 from jupyter_mlagent.engine.local import LlamaEngine
 from jupyter_mlagent.errors import EngineError
 
@@ -21,7 +23,7 @@ MakeAdapter = Callable[..., Path]
 
 
 def write_adapter(path: Path, shapes: dict[str, tuple[int, int]], architecture: str, seed: int) -> Path:
-    """`shapes`: (inputs, outputs) of each weight; its change is B @ A, A (rank, inputs), B (outputs, rank)."""
+    """`shapes`: (inputs, outputs) of each weight, whose change is B @ A."""
     rng = np.random.default_rng(seed)
     writer = gguf.GGUFWriter(path, architecture)
     writer.add_type("adapter")
@@ -102,11 +104,9 @@ async def test_swapping_is_repeatable_and_scale_counts(engine, ask, make_adapter
 async def test_a_swap_waits_for_the_reply_under_way(engine, ask, make_request, make_adapter):
     base = (await ask(engine, max_tokens=48)).samples
     stream = engine.generate(make_request(max_tokens=48))
-    samples = [await anext(stream)]
-    import asyncio
-
+    await anext(stream)
     swap = asyncio.create_task(engine.load_adapter(make_adapter("a")))
-    samples = [event.sample async for event in stream if hasattr(event, "sample")]
+    samples = [event.sample async for event in stream if isinstance(event, ReplyDone)]
     await swap
     assert samples == base
     await engine.load_adapter(None)
@@ -120,10 +120,10 @@ async def test_what_is_no_fitting_adapter_is_refused_and_the_one_in_use_stays(
     await engine.load_adapter(make_adapter("a"))
     before = (await ask(engine, LONG)).samples
     refused = {
-        make_adapter("q", architecture="qwen2"): "made for qwen2 models",
-        make_adapter("w", wider=32): "does not fit",
-        garbage: "is no GGUF",
-        small_model: "is a model, not an adapter",
+        make_adapter("q", architecture="qwen2"): "arch mismatch",
+        make_adapter("w", wider=32): "incorrect shape",
+        garbage: "magic",
+        small_model: "but got: model",
         tmp_path / "absent.gguf": "does not exist",
     }
     for path, reason in refused.items():

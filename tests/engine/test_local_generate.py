@@ -13,9 +13,7 @@ from jupyter_mlagent.records import ChatMessage
 
 pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="module")]
 
-LONG = "Here is a table of readings.\n" + "\n".join(
-    f"row {row}: value {row * 37 % 101}" for row in range(90)
-)
+LONG = "Here is a table of readings.\n" + "\n".join(f"row {row}: value {row * 37 % 101}" for row in range(90))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

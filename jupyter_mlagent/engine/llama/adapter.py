@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_mlagent.engine.llama.context import Context
+from jupyter_mlagent.engine.llama.log import LlamaLog
 from jupyter_mlagent.engine.llama.model import Model, c_api
 from jupyter_mlagent.errors import EngineError
 
@@ -13,8 +14,9 @@ from jupyter_mlagent.errors import EngineError
 class AdapterSlot:
     """The one adapter in use. What was evaluated under another one must be forgotten after each change."""
 
-    def __init__(self, model: Model, context: Context) -> None:
+    def __init__(self, model: Model, context: Context, log: LlamaLog) -> None:
         self._c = c_api()
+        self._log = log
         self._model = model
         self._context = context
         self._adapter: Any | None = None
@@ -31,11 +33,13 @@ class AdapterSlot:
         self._free()
 
     def _load(self, path: Path) -> Any:
+        self._log.forget()
         adapter = self._c.llama_adapter_lora_init(self._model.pointer, str(path).encode())
         # A failed load is a NULL pointer object: falsy, and not None.
         if not adapter:
             raise EngineError(
-                f"The adapter {path} does not fit {self._model.description}: train or choose one made for it."
+                f"The adapter {path} does not fit {self._model.description} ({self._log.cause}): "
+                f"train or choose one made for this model."
             )
         return adapter
 

@@ -105,7 +105,7 @@ class Context:
         params.abort_callback_data = self._abort.argument
         self.pointer = self._c.llama_init_from_model(model.pointer, params)
         if not self.pointer:
-            raise EngineError(f"llama.cpp cannot make a context of {cells:,} tokens; ask for a smaller one.")
+            raise EngineError(f"llama.cpp cannot make a context of {cells:,} tokens")
         self.cells: int = self._c.llama_n_ctx(self.pointer)
         self.sequences = sequences
         self._memory = self._c.llama_get_memory(self.pointer)

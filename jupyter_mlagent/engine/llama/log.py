@@ -1,7 +1,8 @@
-"""llama.cpp's log: to stderr, with the last error kept for messages."""
+"""llama.cpp's log: warnings and errors to stderr, the first error of a failure kept for its message."""
 
 from __future__ import annotations
 
+import re
 import sys
 
 from jupyter_mlagent.engine.llama.model import c_api
@@ -13,10 +14,19 @@ class LlamaLog:
     """Takes over llama.cpp's log for the life of the process."""
 
     def __init__(self) -> None:
-        self.last_error = ""
+        self._first_error = ""
         self._level = 0
         self._callback = c_api().llama_log_callback(self._write)
         c_api().llama_log_set(self._callback, None)
+
+    def forget(self) -> None:
+        """Start anew, before something that may fail."""
+        self._first_error = ""
+
+    @property
+    def cause(self) -> str:
+        """What llama.cpp gave as the reason since `forget`: its first error, as later ones follow from it."""
+        return re.sub(r"^\w+: ", "", self._first_error or "it does not say why")
 
     def _write(self, level: int, text: bytes, _: object) -> None:
         self._level = self._level if level == _CONTINUED else level
@@ -24,5 +34,5 @@ class LlamaLog:
             return
         line = text.decode(errors="replace")
         sys.stderr.write(line)
-        if self._level == _ERROR and line.strip():
-            self.last_error = line.strip()
+        if self._level == _ERROR and not self._first_error:
+            self._first_error = line.strip()

@@ -37,7 +37,7 @@ class Model:
         params.progress_callback = callback
         pointer = self._c.llama_model_load_from_file(str(path).encode(), params)
         if not pointer:
-            raise EngineError(f"llama.cpp cannot load {path}.")
+            raise EngineError(f"llama.cpp cannot load {path}")
         self.pointer = pointer
         self.on_gpu = params.n_gpu_layers != 0
         self.vocab = self._c.llama_model_get_vocab(pointer)

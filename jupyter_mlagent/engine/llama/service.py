@@ -70,8 +70,7 @@ class Service:
         try:
             self._load(command)
         except MlagentError as error:
-            detail = f" ({self._log.last_error})" if self._log.last_error else ""
-            self._send([LoadFailed(reason=f"{str(error).rstrip('.')}{detail}")])
+            self._send([LoadFailed(reason=str(error))])
             return False
         return True
 
@@ -97,7 +96,7 @@ class Service:
                 raise
             self._open(command, 0)
         self._cache = PrefixCache(self._context, command.idle_prefix_bytes)
-        self._adapter = AdapterSlot(self._model, self._context)
+        self._adapter = AdapterSlot(self._model, self._context, self._log)
         self._send([WarmingUp()])
         self._warm_up()
         self._send(
@@ -125,9 +124,9 @@ class Service:
                 threads=command.threads,
                 abort=self._abort,
             )
-        except EngineError:
+        except EngineError as error:
             self._model.close()
-            raise
+            raise EngineError(f"{error} ({self._log.cause}): ask for a smaller context.") from None
 
     def _load_model(self, command: Load, gpu_layers: int) -> Model:
         last = 0.0
@@ -138,7 +137,13 @@ class Service:
                 last = now
                 self._send([Loading(progress=progress)])
 
-        return Model(Path(command.path), gpu_layers=gpu_layers, on_progress=report)
+        self._log.forget()
+        try:
+            return Model(Path(command.path), gpu_layers=gpu_layers, on_progress=report)
+        except EngineError as error:
+            raise EngineError(
+                f"{error} ({self._log.cause}): fetch it again, or choose another model."
+            ) from None
 
     def _warm_up(self) -> None:
         """Decode a few tokens and one: a build that this processor cannot run dies here, not in mid-reply."""
