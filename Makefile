@@ -22,7 +22,7 @@ export MLAGENT_GPU PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 # Steps that share one environment do not run beside each other, whatever -j says.
 .NOTPARALLEL:
-.PHONY: help env engine model demo test test-models lint format bench build clean
+.PHONY: help env engine model demo lab lab-build test test-models lint format bench build clean
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -81,4 +81,19 @@ $(STAMPS)/project: $(STAMPS)/engine pyproject.toml
 		echo "pip could not install what this project needs: check the network, or the index and proxy in" \
 			"pip's configuration ($(PY) -m pip config list), and run make again." \
 			"The log is $(STAMPS)/pip.log" >&2; exit 1; }
+	@touch $@
+
+lab: model lab-build  ## JupyterLab on an example notebook, with the extension
+	@$(VENV)/bin/jupyter lab examples/breast_cancer.ipynb
+
+lab-build: $(STAMPS)/lab  ## The JupyterLab extension, from its sources (needs Node 20 or newer)
+
+$(STAMPS)/lab: $(STAMPS)/project $(wildcard jupyter_mlagent/lab/src/*.ts jupyter_mlagent/lab/src/*/*.ts) \
+		$(wildcard jupyter_mlagent/lab/style/* jupyter_mlagent/lab/schema/*) jupyter_mlagent/lab/package.json
+	@command -v node >/dev/null || { echo "JupyterLab's extension needs Node.js 20 or newer: install it" \
+		"(apt install nodejs, brew install node) and run make again." >&2; exit 1; }
+	@$(PY) -m pip install --quiet jupyter-builder
+	@cd jupyter_mlagent/lab && PATH="$(abspath $(VENV))/bin:$$PATH" && jlpm install --immutable && jlpm build:prod
+	@mkdir -p $(VENV)/share/jupyter/labextensions
+	@ln -sfn $(CURDIR)/jupyter_mlagent/labextension $(VENV)/share/jupyter/labextensions/jupyter-mlagent
 	@touch $@

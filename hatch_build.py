@@ -1,0 +1,43 @@
+"""Puts the JupyterLab extension into the wheel: built here with Node where that was not done before.
+
+An editable install gets the server's configuration only, and needs no Node: `make lab` links the extension as
+it is built from its sources.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+SOURCES = "jupyter_mlagent/lab"
+BUILT = "jupyter_mlagent/labextension"
+TARGET = "share/jupyter/labextensions/jupyter-mlagent"
+SERVER_CONFIG = "jupyter-config/server-config/jupyter_mlagent.json"
+
+
+class LabExtension(BuildHookInterface):
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        if self.target_name != "wheel":
+            return
+        shared = build_data["shared_data"]
+        shared[f"{SOURCES}/{SERVER_CONFIG}"] = "etc/jupyter/jupyter_server_config.d/jupyter_mlagent.json"
+        if version == "editable":
+            return
+        built = Path(self.root) / BUILT
+        if not (built / "package.json").exists():
+            self._build(Path(self.root) / SOURCES)
+        shared[BUILT] = TARGET
+        shared[f"{SOURCES}/install.json"] = f"{TARGET}/install.json"
+
+    def _build(self, sources: Path) -> None:
+        if shutil.which("node") is None:
+            raise RuntimeError(
+                "Building the wheel needs Node.js for the JupyterLab extension: install Node 20 or newer, or "
+                "install this project with `pip install --editable .`, which needs none."
+            )
+        for command in (["jlpm", "install", "--immutable"], ["jlpm", "build:prod"]):
+            subprocess.run(command, cwd=sources, check=True)
