@@ -58,6 +58,9 @@ class Lab:
             self.port: int = probe.getsockname()[1]
         for name in ("data", "config", "runtime", "mlagent", "work", "settings"):
             (folder / name).mkdir(exist_ok=True)
+        quiet = folder / "settings" / "@jupyterlab" / "apputils-extension"
+        quiet.mkdir(parents=True)
+        (quiet / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
         extensions = folder / "data" / "labextensions"
         extensions.mkdir(exist_ok=True)
         (extensions / "jupyter-mlagent").symlink_to(LABEXTENSION)

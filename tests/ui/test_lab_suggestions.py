@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -219,10 +220,22 @@ def test_suggestions_come_by_themselves_when_switched_on_for_a_notebook(lab: Any
 def test_it_looks_right_in_light_and_dark(lab: Any, tab: Any, tmp_path: Path) -> None:
     tab.open(lab.notebook("looks.ipynb")).run_cells(2)
     tab.ask(after=1)
+    tab.page.locator(".jp-SideBar [data-id='jp-mlagent-panel']").click()
+    shades: list[float] = []
     for theme in ("JupyterLab Light", "JupyterLab Dark"):
         tab.page.evaluate(
             "theme => window.jupyterapp?.commands.execute('apputils:change-theme', {theme})", theme
         )
-        background = tab.proposal.evaluate("node => getComputedStyle(node).backgroundColor")
-        assert background
+        tab.page.locator("#jupyterlab-splash").wait_for(state="detached")
+        tab.page.locator(f"body[data-jp-theme-name='{theme}']").wait_for(state="attached")
+        assert luminance(tab, "color") != luminance(tab, "backgroundColor")
+        shades.append(luminance(tab, "backgroundColor"))
         tab.page.screenshot(path=tmp_path / f"{theme.split()[1].lower()}.png")
+    assert shades[0] > 0.8 > 0.2 > shades[1]
+
+
+def luminance(tab: Any, which: str) -> float:
+    """Of the proposal's text or background: 0 black, 1 white."""
+    colour = tab.proposal.evaluate("(node, which) => getComputedStyle(node)[which]", which)
+    red, green, blue = (float(part) for part in re.findall(r"[\d.]+", colour)[:3])
+    return (0.2126 * red + 0.7152 * green + 0.0722 * blue) / 255

@@ -212,8 +212,14 @@ export class ProposalView extends Widget {
     this._hint.hidden = true;
     this._hint.onsubmit = event => {
       event.preventDefault();
-      this._hint.hidden = true;
-      this._hinted.emit(this._hintInput.value);
+      this._submitHint();
+    };
+    // The notebook takes Enter's default action away, which would submit the form.
+    this._hintInput.onkeydown = event => {
+      if (event.key === 'Enter' && !event.isComposing) {
+        event.preventDefault();
+        this._submitHint();
+      }
     };
     this._inner.setAttribute('aria-label', trans.__('Proposal for the next step'));
     this._inner.append(
@@ -261,6 +267,11 @@ export class ProposalView extends Widget {
       row.append(button);
     }
     return row;
+  }
+
+  private _submitHint(): void {
+    this._hint.hidden = true;
+    this._hinted.emit(this._hintInput.value);
   }
 
   private _submitButton(): HTMLElement {
