@@ -84,7 +84,7 @@ class ModelsHandler(MlagentHandler):
     @web.authenticated
     @authorized
     async def get(self) -> None:
-        self.answer(self.models.list())
+        self.answer(self.models.list(self.rooms.engine.model))
 
     @web.authenticated
     @authorized
@@ -93,8 +93,8 @@ class ModelsHandler(MlagentHandler):
         try:
             await self.rooms.engine.use(wish.name)
         except ModelError as error:
-            raise web.HTTPError(409, str(error), reason=None) from None
-        self.answer(self.models.list())
+            raise web.HTTPError(409, str(error)) from None
+        self.answer(self.models.list(self.rooms.engine.model))
 
 
 class DownloadHandler(MlagentHandler):
@@ -109,13 +109,13 @@ class DownloadHandler(MlagentHandler):
         except ModelError as error:
             raise web.HTTPError(404, str(error)) from None
         self.set_status(202)
-        self.answer(self.models.list())
+        self.answer(self.models.list(self.rooms.engine.model))
 
     @web.authenticated
     @authorized
     async def delete(self) -> None:
         self.models.cancel()
-        self.answer(self.models.list())
+        self.answer(self.models.list(self.rooms.engine.model))
 
 
 class JournalHandler(MlagentHandler):

@@ -13,7 +13,7 @@ const POLL_MS = 1000;
 export class ModelSection extends Section {
   constructor(private _trans: TranslationBundle) {
     super(_trans.__('Model'));
-    this._choice.onchange = () => this._act(() => useModel(this._choice.value));
+    this._choice.onchange = () => void this._chosen();
     this._fetchButton = button(_trans.__('Download'), () =>
       this._act(() => downloadModel(this._choice.value))
     );
@@ -62,6 +62,15 @@ export class ModelSection extends Section {
     setText(this._problem, engine.message);
   }
 
+  /** Switch to a model that is here; offer the download of one that is not. */
+  private async _chosen(): Promise<void> {
+    const chosen = this._table?.models.find(one => one.name === this._choice.value);
+    this._fetchButton.hidden = !chosen || chosen.present;
+    if (chosen?.present) {
+      await this._act(() => useModel(chosen.name));
+    }
+  }
+
   private async _act(work: () => Promise<IModelTable>): Promise<void> {
     try {
       this._list(await work());
@@ -71,6 +80,8 @@ export class ModelSection extends Section {
   }
 
   private _list(table: IModelTable): void {
+    this._table = table;
+    setText(this._problem, '');
     const selected = table.current ?? (this._choice.value || undefined);
     this._choice.replaceChildren(
       ...table.models.map(model => {
@@ -100,6 +111,7 @@ export class ModelSection extends Section {
     this._bar.value = part;
   }
 
+  private _table: IModelTable | null = null;
   private _state = element('p', 'jp-mlagent-State', '', { role: 'status' });
   private _bar = element('progress');
   private _choice = element('select', 'jp-mod-styled');
