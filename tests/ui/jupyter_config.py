@@ -92,13 +92,15 @@ HOSTILE = "<script>window.hacked = true</script><img src=x onerror='window.hacke
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
 c = get_config()  # noqa: F821
-if os.environ.get("MLAGENT_TEST_ENGINE") != "real":
+if "MLAGENT_TEST_ENGINE" in os.environ:
+    c.MlagentApp.model = os.environ["MLAGENT_TEST_ENGINE"]
+else:
     c.MlagentApp.engine_factory = lambda spec: _module.TypingEngine(
         [_reply("train a random forest", FOREST), _reply("try neighbours", WRITER), _reply("refit", SCRIPT)],
         completion="fit(X_train, y_train)",
         pause=float(os.environ.get("MLAGENT_TEST_PAUSE", "0.01")),
     )
-if os.environ.get("MLAGENT_TEST_TRIALS") != "real":
+if os.environ.get("MLAGENT_TEST_TRIALS") == "scripted":
     c.MlagentApp.trials_factory = PretendTrials
 c.ServerApp.jpserver_extensions = {"jupyter_mlagent.server": True}
 c.IdentityProvider.token = "the-token"
