@@ -6,9 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-STEP = 96
+STEP = 48
 """Sizes of pieces that change often are rounded up to this many tokens, so that a small change of the last
 cell does not change which earlier cells are shortened (the engine reuses an unchanged prefix)."""
+
+SEPARATOR = 1
+"""Tokens between two pieces."""
 
 Count = Callable[[str], int]
 
@@ -41,7 +44,7 @@ def fit(pieces: Sequence[Piece], tokens: int, count: Count) -> list[int]:
 
     def cost(piece: Piece, level: int) -> int:
         text = piece.levels[level]
-        exact = size(text) if text else 0
+        exact = size(text) + SEPARATOR if text else 0
         return -(-exact // STEP) * STEP if piece.volatile else exact
 
     levels = [0] * len(pieces)

@@ -1,30 +1,55 @@
-"""Ideas for a next step, by kind of problem: a prompt shows a few that were not tried yet."""
+"""Draw a few ideas for one request: different from each other, those that were tried coming last."""
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from jupyter_mlagent.agent.families import FAMILIES, classify
+from jupyter_mlagent.agent.idea_catalogue import Idea, suited_ideas
 from jupyter_mlagent.agent.memory import MemoryEntry
-from jupyter_mlagent.records import Operator, State, Task
-
-
-@dataclass(frozen=True)
-class Idea:
-    text: str
-    kinds: frozenset[str]
-    """Problem kinds it suits."""
-    family: str = ""
-    """Estimator family (families.FAMILIES) that it would add, for drafts."""
+from jupyter_mlagent.agent.situation import Situation
+from jupyter_mlagent.records import Operator
 
 
 def choose_ideas(
-    state: State,
-    task: Task,
+    situation: Situation,
     operator: Operator,
-    memory: Sequence[MemoryEntry],
+    memory: Sequence[MemoryEntry] = (),
     *,
     seed: int = 0,
     count: int = 4,
 ) -> tuple[str, ...]:
-    return ()
+    """Up to `count` plans, no two of one group while other groups are left; none to repair a cell.
+
+    A weighted draw without replacement (Efraimidis and Spirakis, 2006), the same for the same seed. Groups
+    that the current model or earlier steps belong to come after the fresh ones.
+    """
+    if operator is Operator.DEBUG:
+        return ()
+    ideas = [idea for idea in suited_ideas(situation) if idea.draft or operator is Operator.IMPROVE]
+    generator = random.Random(seed)
+    keys = {idea.plan: generator.random() ** (1 / idea.weight) for idea in ideas}
+    turns = _used(situation, memory)
+    ranked = []
+    for idea in sorted(ideas, key=lambda idea: -keys[idea.plan]):
+        ranked.append((turns[idea.group], idea))
+        turns[idea.group] += 1
+    ranked.sort(key=lambda item: item[0])
+    return tuple(_worded(idea, situation) for _, idea in ranked[:count])
+
+
+def _used(situation: Situation, memory: Sequence[MemoryEntry]) -> Counter[str]:
+    """How often each group was used: by the model as it is now, and by the steps that were tried."""
+    used = Counter(family for family, pattern in FAMILIES.items() if pattern.search(situation.current or "-"))
+    for entry in memory:
+        used.update(entry.kinds.families | entry.kinds.operations | classify(entry.plan).families)
+    return used
+
+
+def _worded(idea: Idea, situation: Situation) -> str:
+    plan = idea.plan.format(current=situation.current)
+    if situation.preparation and not situation.plain_numbers:
+        return f"{plan}, after {situation.preparation} as the first step"
+    return plan

@@ -37,6 +37,12 @@ def cell_names(module: ast.Module) -> CellNames:
     return walker.names
 
 
+def imported_names(module: ast.Module) -> set[str]:
+    """Names that import statements bind, wherever they stand in the cell."""
+    statements = [node for node in ast.walk(module) if isinstance(node, ast.Import | ast.ImportFrom)]
+    return {alias.asname or alias.name.split(".")[0] for node in statements for alias in node.names}
+
+
 class _Walker:
     def __init__(self) -> None:
         self.names = CellNames()

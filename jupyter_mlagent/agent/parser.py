@@ -1,7 +1,9 @@
-"""Replies of the model: one line `PLAN: ...` and one fenced Python cell -> plan and code.
+"""Replies of the model: one fenced Python cell whose first line is `# PLAN: ...` -> plan and code.
 
-Tolerant of what small models write around that form (no fence, several fences, prose after the code, echoed
-prompts, installs); strict about what could not be a step (cut off, empty, no code at all).
+The plan stands inside the cell because small models often end a reply after a plan of its own; begun inside
+the fence they go on. The parser is tolerant of what else they write (a plan before the fence, no fence,
+several fences, prose after the code, echoed prompts, installs) and strict about what could not be a step (cut
+off, empty, no code at all).
 """
 
 from __future__ import annotations
@@ -13,9 +15,10 @@ from dataclasses import dataclass
 
 from jupyter_mlagent.agent.dedupe import normalised_key
 from jupyter_mlagent.agent.families import describe
+from jupyter_mlagent.agent.repair import Expected, repair
 from jupyter_mlagent.agent.source import parse_cell
 
-PREFILL = "PLAN:"
+PREFILL = "```python\n# PLAN:"
 """Every reply starts with this, so that the form is never in doubt."""
 
 STOP: tuple[str, ...] = ("\n```\n", "\n```\r\n", "<|im_end|>", "<|endoftext|>")
@@ -43,8 +46,9 @@ KNOWN = "the same as a cell that is already there"
 
 _SPECIAL = re.compile(r"<\|[a-z_]+\|>.*\Z", re.DOTALL)
 _FENCE = re.compile(r"^[ \t]*(?:```+|~~~+)[ \t]*(?P<language>[\w+.-]*)[^\n`]*$", re.MULTILINE)
+_PLAN_COMMENT = re.compile(r"^\s*#\s*(?:PLAN|Plan)\s*:")
 _PLAN = re.compile(r"^[\s>*_#-]*(?:plan|idea|step)\b[*_]*\s*[:\-][*_]*[ \t]*", re.IGNORECASE)
-_PROMPT_ECHO = re.compile(r"^(?:In \[[\d ]*\]: ?|>>> ?|\.\.\. ?|\.\.\.: ?)")
+_PROMPT_ECHO = re.compile(r"^(?:In \[[\d ]*\]: ?|>>> ?|\s*\.\.\.:? ?)")
 _INSTALL = re.compile(
     r"^\s*(?:[!%]\s*(?:python3? -m )?(?:pip3?|uv|conda|mamba|apt(?:-get)?)\b.*|%matplotlib\b.*)$"
 )
@@ -54,12 +58,19 @@ _PYTHON = frozenset({"", "python", "py", "python3", "ipython", "ipython3", "jupy
 
 
 def parse_reply(
-    text: str, *, finish_reason: str = "stop", existing: Collection[str] = ()
+    text: str,
+    *,
+    finish_reason: str = "stop",
+    existing: Collection[str] = (),
+    known_names: Collection[str] | None = None,
+    expected: Expected | None = None,
 ) -> Reply | Malformed:
     """Plan and code of a reply.
 
     `finish_reason` is the engine's (`length`: the reply ran into `max_tokens`); `existing` holds the keys
-    (`dedupe.normalised_key`) of cells that a new one must differ from.
+    (`dedupe.normalised_key`) of cells that a new one must differ from. With `known_names` (the kernel's
+    variables) the cell's imports are completed, with `expected` (`PromptBuild.expected`) also its fit and the
+    assignment that the metric reads; see `repair`.
     """
     text = _SPECIAL.sub("", text.replace("\r\n", "\n"))
     cut_off = finish_reason == "length"
@@ -73,15 +84,17 @@ def parse_reply(
         if cut_off:
             return Malformed(CUT_OFF)
         prose, code = _unfenced(text)
-    code = _clean(code)
+    stated, code = _split_plan(_clean(code))
     if not code:
         return Malformed(NO_CODE)
     module = parse_cell(code)
     if module is not None and not module.body:
         return Malformed(NO_CODE)
+    if known_names is not None:
+        code = repair(code, known_names, expected)
     if existing and normalised_key(code) in existing:
         return Malformed(KNOWN)
-    return Reply(plan=_plan(prose) or describe(code), code=code)
+    return Reply(plan=_plan(stated) or _plan(prose) or describe(code), code=code)
 
 
 @dataclass(frozen=True)
@@ -126,6 +139,12 @@ def _choose(blocks: list[_Block]) -> str:
     return "\n".join(lead)
 
 
+def _split_plan(code: str) -> tuple[str, str]:
+    """The plan in the comment that a cell starts with, and the cell below it."""
+    first, _, rest = code.partition("\n")
+    return (first, rest.strip("\n")) if _PLAN_COMMENT.match(first) else ("", code)
+
+
 def _does_something(code: str) -> bool:
     module = parse_cell(code)
     if module is None:
@@ -157,7 +176,7 @@ def _looks_like_code(line: str) -> bool:
 
 def _clean(code: str) -> str:
     lines = textwrap.dedent(code.expandtabs(4)).split("\n")
-    if sum(bool(_PROMPT_ECHO.match(line)) for line in lines if line.strip()) and _PROMPT_ECHO.match(lines[0]):
+    if _PROMPT_ECHO.match(lines[0]):
         lines = [_PROMPT_ECHO.sub("", line) for line in lines]
     kept = [line.rstrip() for line in lines if not _INSTALL.match(line)]
     return "\n".join(kept).strip("\n")
@@ -200,21 +219,25 @@ class ReplyStream:
 
 
 def _so_far(text: str) -> tuple[str, str]:
-    """What is certain of plan and code; a line that may yet become a fence is held back."""
+    """What is certain of plan and code; a line that may yet become a fence or a plan is held back."""
     lines = text.lstrip().split("\n")
     complete, last = lines[:-1], lines[-1]
     fence = next((number for number, line in enumerate(complete) if _FENCE.match(line)), None)
     if fence is None:
-        head = lines[0] if len(lines) > 1 or not _may_grow_into_plan_label(last) else ""
+        head = lines[0] if len(lines) > 1 or not _may_become_plan(last) else ""
         return ("" if _may_be_fence(head) else _PLAN.sub("", head).lstrip()), ""
     plan = _PLAN.sub("", lines[0]).lstrip() if fence > 0 else ""
-    code: list[str] = []
-    for line in complete[fence + 1 :]:
-        if _FENCE.match(line):
-            return plan, "\n".join(code)
-        code.append(line)
-    held = "" if _may_be_fence(last) else last
-    return plan, "\n".join([*code, held]) if held or code else ""
+    body = lines[fence + 1 :]
+    if not plan and _PLAN_COMMENT.match(body[0]):
+        plan, body = _PLAN.sub("", body[0]).lstrip(), body[1:]
+    elif not plan and len(body) == 1 and _may_become_plan(body[0]):
+        return "", ""
+    end = next((number for number, line in enumerate(body[:-1]) if _FENCE.match(line)), None)
+    if end is not None:
+        return plan, "\n".join(body[:end])
+    if body and _may_be_fence(body[-1]):
+        body = [*body[:-1], ""]
+    return plan, "\n".join(body)
 
 
 def _may_be_fence(line: str) -> bool:
@@ -222,5 +245,6 @@ def _may_be_fence(line: str) -> bool:
     return not stripped or stripped.startswith(("`", "~"))
 
 
-def _may_grow_into_plan_label(line: str) -> bool:
-    return "plan:".startswith(line.strip().lower()[:5]) and len(line.strip()) < 5
+def _may_become_plan(line: str) -> bool:
+    words = line.replace(" ", "").lower()
+    return any(label.startswith(words) and len(words) < len(label) for label in ("plan:", "#plan:"))

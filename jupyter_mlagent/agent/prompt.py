@@ -13,22 +13,31 @@ from jupyter_mlagent.agent import wording
 from jupyter_mlagent.agent.budget import Piece, cut, fit
 from jupyter_mlagent.agent.ideas import choose_ideas
 from jupyter_mlagent.agent.memory import MemoryEntry, render_entry
-from jupyter_mlagent.agent.names import cell_names
+from jupyter_mlagent.agent.names import cell_names, imported_names
 from jupyter_mlagent.agent.parser import PREFILL
 from jupyter_mlagent.agent.render import cell_levels, render_detail, render_error, render_variable
+from jupyter_mlagent.agent.repair import NOTHING_EXPECTED, Expected
+from jupyter_mlagent.agent.situation import Situation, read_situation
 from jupyter_mlagent.agent.source import parse_cell
 from jupyter_mlagent.records import Cell, ChatMessage, Operator, State, Task, Variable
 from jupyter_mlagent.reward.roles import Roles, roles
 
-MINIMUM_TOKENS = 512
+MINIMUM_TOKENS = 640
 """Smallest budget that `build_messages` accepts: instructions, goal and the metric's variables, cut short.
 It holds for tokenizers that average at least two characters a token on the instructions."""
 
-COMFORTABLE_TOKENS = 1_800
+COMFORTABLE_TOKENS = 1_200
 """Cells are shortened to this even where more would fit: on a CPU every token of the prompt is time before
 the first word, and small models attend poorly to long prompts."""
 
-VARIABLES_SHOWN = 24
+IDEAS = 4
+"""Ideas that the prompt lists where replies are not started with one each."""
+
+VARIABLES_SHOWN = 14
+DETAIL_LINES = 10
+_UNTOLD = frozenset({"module", "type", "ABCMeta", "Figure", "Axes", "Generator", "RandomState"})
+"""Types of variables that a prompt does not mention: the cells show them, or they are no use."""
+
 GRAIN = 64
 """Budgets are rounded down to this, so that a slightly different budget gives the same prompt."""
 
@@ -45,6 +54,10 @@ class PromptBudget:
 class PromptBuild:
     messages: tuple[ChatMessage, ...]
     prefill: str
+    prefills: tuple[str, ...] = ()
+    """One for each of the replies asked for: most start with an idea's plan, so that they differ."""
+    expected: Expected = NOTHING_EXPECTED
+    """What a cell is to leave behind: for `parser.parse_reply`."""
     dropped: tuple[str, ...] = ()
     """What was shortened or left out, e.g. `cell 3 shortened`."""
 
@@ -58,6 +71,7 @@ def build_messages(
     memory: Sequence[MemoryEntry] = (),
     budget: PromptBudget,
     seed: int = 0,
+    replies: int = 0,
 ) -> PromptBuild:
     """The prompt for one request; all candidates of the request share it.
 
@@ -66,37 +80,59 @@ def build_messages(
     if budget.tokens < MINIMUM_TOKENS:
         raise ValueError(f"A prompt needs at least {MINIMUM_TOKENS} tokens, not {budget.tokens}.")
     parts = roles(task.metric.expression) if task.metric else Roles()
-    cells = _cell_pieces(state, task, parts, operator)
-    tail = [
-        _variables(state, parts),
+    situation = read_situation(state, task, parts)
+    ideas = choose_ideas(situation, operator, memory, seed=seed, count=max(replies, IDEAS))
+    prefills = _prefills(ideas, replies)
+    pieces = [
+        *_cell_pieces(state, task, parts, operator),
+        _variables(state, parts, situation),
         _memory(memory),
-        Piece("hint", (f"The person asks: {hint.strip()[: wording.HINT]}" if hint.strip() else "",), 95.0),
+        _hint(hint),
+        _ideas(() if replies else ideas),
     ]
-    ask = _ask(state, task, parts, operator, memory, seed)
-    fixed = (
-        budget.count(wording.SYSTEM)
-        + budget.count(wording.goal(task))
-        + budget.count(ask)
-        + budget.count(PREFILL)
+    ask = _join_lines(
+        wording.instruction(operator, situation, state.metric_value, _error(state)),
+        wording.rules(situation, parts),
+        wording.reply_form(operator, situation, task),
     )
-    room = min(budget.tokens, max(budget.comfortable, MINIMUM_TOKENS)) // GRAIN * GRAIN - fixed
-    pieces = [*cells, *tail]
-    levels = fit(pieces, room - 2 * len(pieces), budget.count)
-    texts = [piece.levels[level] for piece, level in zip(pieces, levels, strict=True)]
-    user = _join([wording.goal(task), "The notebook:", *texts[: len(cells)], *texts[len(cells) :], ask])
-    allowed = budget.tokens - budget.count(wording.SYSTEM) - budget.count(PREFILL)
-    if budget.count(user) > allowed:
-        middle = cut(
-            _join(texts), allowed - budget.count(_join([wording.goal(task), "", ask])) - 8, budget.count
-        )
-        user = _join([wording.goal(task), middle, ask])
-        if budget.count(user) > allowed:
-            user = cut(user, allowed, budget.count)
+    starts = max((budget.count(prefill) for prefill in prefills), default=budget.count(PREFILL))
+    room = budget.tokens - budget.count(wording.SYSTEM) - starts
+    user, levels = _user_message(wording.goal(task), pieces, ask, room, budget)
     return PromptBuild(
         messages=(ChatMessage(role="system", content=wording.SYSTEM), ChatMessage(role="user", content=user)),
         prefill=PREFILL,
+        prefills=prefills,
+        expected=Expected(
+            targets=situation.targets,
+            fit_arguments="" if situation.cross_validated else situation.fit_arguments,
+        ),
         dropped=tuple(_dropped(pieces, levels)),
     )
+
+
+def _user_message(
+    goal: str, pieces: Sequence[Piece], ask: str, room: int, budget: PromptBudget
+) -> tuple[str, list[int]]:
+    """The message in at most `room` tokens, and the level of each piece in it."""
+    wanted = min(room, budget.comfortable) // GRAIN * GRAIN
+    levels = fit(pieces, wanted - budget.count(goal) - budget.count(ask), budget.count)
+    texts = [piece.levels[level] for piece, level in zip(pieces, levels, strict=True)]
+    user = _join([goal, *texts, ask])
+    if budget.count(user) > room:
+        # Even at their floors the pieces are too long, e.g. in a notebook of one huge line.
+        spare = room - budget.count(_join([goal, "-", ask]))
+        user = cut(_join([goal, cut(_join(texts), spare, budget.count), ask]), room, budget.count)
+    return user, levels
+
+
+def _prefills(ideas: Sequence[str], replies: int) -> tuple[str, ...]:
+    """Plans for three replies of four; the others are the model's own."""
+    guided = min(len(ideas), -(-replies * 3 // 4))
+    return (*(f"{PREFILL} {idea}.\n" for idea in ideas[:guided]), *[PREFILL] * (replies - guided))
+
+
+def _join_lines(*texts: str) -> str:
+    return "\n".join(text for text in texts if text)
 
 
 def _join(texts: Iterable[str]) -> str:
@@ -130,13 +166,14 @@ def _cell_pieces(state: State, task: Task, parts: Roles, operator: Operator) -> 
 
 
 def _metric_cells(cells: Sequence[Cell], task: Task, parts: Roles) -> set[int]:
-    """Numbers of the cells that last bind a name the metric reads, and of the one it was found in."""
+    """Numbers of the cells that last bind the metric's model or data, and of the one it was found in."""
+    wanted = [name for name in parts.reads if name not in parts.functions]
     defining: dict[str, int] = {}
     for number, cell in enumerate(cells, 1):
         module = parse_cell(cell.source) if cell.kind == "code" else None
         bound = cell_names(module).bound if module is not None else {}
-        defining |= {name: number for name in parts.reads if name in bound}
-    chosen = {defining[name] for name in parts.reads if name in defining}
+        defining |= {name: number for name in wanted if name in bound}
+    chosen = set(defining.values())
     if task.metric is not None and "cell " in task.metric.origin:
         seen_in = task.metric.origin.rpartition("cell ")[2].split(" ")[0]
         if seen_in.isdecimal() and int(seen_in) <= len(cells):
@@ -144,16 +181,17 @@ def _metric_cells(cells: Sequence[Cell], task: Task, parts: Roles) -> set[int]:
     return chosen
 
 
-def _variables(state: State, parts: Roles) -> Piece:
+def _variables(state: State, parts: Roles, situation: Situation) -> Piece:
     """The variables by relevance: what the metric reads, what the last cells mention, the rest."""
-    ordered = _by_relevance(state, parts)
+    ordered = _by_relevance(state, [*parts.reads, *situation.trained_on])
     if not ordered:
         return Piece("variables", ("",), 80.0)
     needed = sum(variable.name in parts.reads for variable in ordered)
-    detailed = [render_detail(variable, 12) for variable in ordered[:3]]
+    table = next((variable for variable in ordered if variable.detail), None)
+    rich = [render_detail(each, DETAIL_LINES) if each is table else render_variable(each) for each in ordered]
     plain = [render_variable(variable) for variable in ordered]
-    counts = sorted({min(len(plain), n) for n in (VARIABLES_SHOWN, 12, 8)} | {max(needed, 1)}, reverse=True)
-    levels = [_variable_list([*detailed, *plain[3 : counts[0]]], ordered)]
+    counts = sorted({min(len(plain), n) for n in (VARIABLES_SHOWN, 10, 6)} | {max(needed, 1)}, reverse=True)
+    levels = [_variable_list(rich[: counts[0]], ordered)]
     levels += [_variable_list(plain[:n], ordered) for n in counts]
     return Piece("variables", tuple(dict.fromkeys(levels)), 40.0, volatile=True)
 
@@ -166,20 +204,27 @@ def _variable_list(shown: Sequence[str], ordered: Sequence[Variable]) -> str:
     return "Variables in memory:\n" + "\n".join(shown) + more
 
 
-def _by_relevance(state: State, parts: Roles) -> list[Variable]:
+def _by_relevance(state: State, wanted: Sequence[str]) -> list[Variable]:
     mentions: dict[str, int] = {}
+    imported: set[str] = set()
     for number, cell in enumerate(state.cells, 1):
         if cell.kind == "code":
             module = parse_cell(cell.source)
             names = cell_names(module) if module is not None else None
             for name in [*names.bound, *(use.name for use in names.uses)] if names else []:
                 mentions[name] = number
+            imported |= imported_names(module) if module is not None else set()
 
     def key(variable: Variable) -> tuple[int, int, str]:
-        wanted = parts.reads.index(variable.name) if variable.name in parts.reads else len(parts.reads)
-        return (wanted, -mentions.get(variable.name, 0), variable.name)
+        rank = wanted.index(variable.name) if variable.name in wanted else len(wanted)
+        return (rank, -mentions.get(variable.name, 0), variable.name)
 
-    return sorted(state.variables, key=key)
+    shown = [
+        variable
+        for variable in state.variables
+        if variable.name not in imported and variable.type not in _UNTOLD
+    ]
+    return sorted(shown, key=key)
 
 
 def _memory(memory: Sequence[MemoryEntry]) -> Piece:
@@ -190,22 +235,14 @@ def _memory(memory: Sequence[MemoryEntry]) -> Piece:
     return Piece("earlier steps", tuple(dict.fromkeys([*levels, ""])), 30.0, volatile=True)
 
 
-def _ask(
-    state: State, task: Task, parts: Roles, operator: Operator, memory: Sequence[MemoryEntry], seed: int
-) -> str:
-    now = f"The metric is now {state.metric_value:.5g}." if state.metric_value is not None else ""
-    ideas = "" if operator is Operator.DEBUG else _ideas(state, task, operator, memory, seed)
-    instruction = wording.instruction(operator, parts, _error(state))
-    return "\n".join(
-        text
-        for text in (now, instruction, ideas, wording.rules(task, parts), wording.reply_form(parts))
-        if text
-    )
+def _hint(hint: str) -> Piece:
+    text = hint.strip()[: wording.HINT]
+    return Piece("hint", (f"The person asks: {text}" if text else "",), 95.0)
 
 
-def _ideas(state: State, task: Task, operator: Operator, memory: Sequence[MemoryEntry], seed: int) -> str:
-    ideas = choose_ideas(state, task, operator, memory, seed=seed)
-    return "Ideas to choose from:\n" + "\n".join(f"- {idea}" for idea in ideas) if ideas else ""
+def _ideas(ideas: Sequence[str]) -> Piece:
+    lines = wording.ideas_list(ideas)
+    return Piece("ideas", (lines, "") if lines else ("",), 35.0, volatile=True)
 
 
 def _error(state: State) -> str:

@@ -15,9 +15,11 @@ from jupyter_mlagent.records import Cell, Variable
 LINE = 200
 """Longest line of a cell or output, in characters."""
 
-OUTPUT_HEAD, OUTPUT_TAIL = 6, 6
+OUTPUT_HEAD, OUTPUT_TAIL, OUTPUT_LINE = 3, 3, 90
 SOURCE_HEAD, SOURCE_TAIL = 14, 8
 VARIABLE = 180
+
+_PLAIN_COLUMN = re.compile(r"^(.+?): u?(?:int|float)\d+, (?!.*(?:missing|\{)).*$")
 
 _FAILING_LINE = re.compile(r"^-+> *(\d+) (.*)$", re.MULTILINE)
 
@@ -70,7 +72,7 @@ def render_outputs(
 ) -> str:
     """The text of a cell's outputs, clipped; pictures, HTML and widgets never enter."""
     parts = [text for output in outputs if (text := _output_text(output))]
-    return clip_lines("\n".join(parts), head, tail, LINE) if parts else ""
+    return clip_lines("\n".join(parts), head, tail, OUTPUT_LINE) if parts else ""
 
 
 def _output_text(output: dict[str, Any]) -> str:
@@ -95,6 +97,14 @@ def render_error(output: dict[str, Any]) -> str:
     return f"{at}{name}: {clip_lines(value, 4, 4, LINE)}"
 
 
+def _columns(detail: str) -> str:
+    """Columns of plain numbers by name only, on one line: every digit is a token."""
+    lines = detail.split("\n")
+    plain = [match[1] for line in lines if (match := _PLAIN_COLUMN.match(line))]
+    others = [line for line in lines if not _PLAIN_COLUMN.match(line)]
+    return "\n".join([*others, f"number columns: {', '.join(plain)}"] if plain else others)
+
+
 def _joined(text: Any) -> str:
     return "".join(text) if isinstance(text, list) else str(text)
 
@@ -106,6 +116,6 @@ def render_variable(variable: Variable) -> str:
 
 def render_detail(variable: Variable, lines: int) -> str:
     """The variable's line with the first lines of its detail below it."""
-    detail = clip_lines(printable(variable.detail), lines, 0, LINE) if variable.detail else ""
+    detail = clip_lines(_columns(printable(variable.detail)), lines, 0, LINE) if variable.detail else ""
     indented = "\n".join(f"    {line}" for line in detail.split("\n")) if detail else ""
     return f"{render_variable(variable)}\n{indented}" if indented else render_variable(variable)

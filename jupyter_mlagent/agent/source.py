@@ -61,7 +61,9 @@ def _without_magics(source: str) -> str:
     from IPython.core.inputtransformer2 import TransformerManager
 
     try:
-        return str(TransformerManager().transform_cell(source))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return str(TransformerManager().transform_cell(source))
     except (SyntaxError, ValueError, RecursionError):
         return source
 

@@ -12,7 +12,7 @@ from jupyter_mlagent.agent.source import CellSyntaxError, parse_strictly
 
 NO_EFFECT = "NoEffect"
 
-_ALWAYS_THERE = frozenset(dir(builtins)) | {
+ALWAYS_THERE = frozenset(dir(builtins)) | {
     *(
         "__name__",
         "__doc__",
@@ -31,7 +31,7 @@ _BINDS_UNSEEN = frozenset({"exec", "eval", "globals", "locals", "vars", "run_cel
 """Calls after which names may exist that the source does not show."""
 
 _QUIET_MAGICS = frozenset(
-    {"time", "timeit", "matplotlib", "config", "load_ext", "who", "whos", "pip", "conda", "env"}
+    {"matplotlib", "config", "load_ext", "who", "whos", "pip", "conda", "env", "cd", "pwd"}
 )
 
 
@@ -48,8 +48,8 @@ class Problem:
 def check_cell(code: str, known_names: Collection[str], metric_reads: Collection[str] = ()) -> list[Problem]:
     """Problems of a cell, fatal ones first.
 
-    `known_names` are the kernel's variables, `metric_reads` the names that the metric's expression reads: with
-    them, a cell that certainly cannot change the metric is named (not fatal: it may be a first step).
+    `known_names` are the kernel's variables, `metric_reads` the names that the metric's expression reads:
+    with them, a cell that certainly cannot change the metric is named (not fatal: it may be a first step).
     """
     try:
         module = parse_strictly(code)
@@ -74,7 +74,7 @@ def check_cell(code: str, known_names: Collection[str], metric_reads: Collection
 def _undefined(names: CellNames, known_names: Collection[str]) -> list[Problem]:
     problems: dict[str, Problem] = {}
     for use in names.uses:
-        if use.name in known_names or use.name in _ALWAYS_THERE:
+        if use.name in known_names or use.name in ALWAYS_THERE:
             continue
         bound = names.bound.get(use.name)
         early = bound is not None and use.certain and use.order < bound
@@ -154,9 +154,9 @@ _SCORING_ENDINGS = ("_score", "_error", "_loss")
 def may_change(module: ast.Module, reads: frozenset[str]) -> bool:
     """False only when the cell certainly leaves alone every object that the metric reads.
 
-    It may change one when it binds a name in `reads`, stores into one, calls a method on one that is not known
-    to only read, hands one to a function that is not known to only read, gives one another name, or runs
-    what cannot be followed (`exec`, magics).
+    It may change one when it binds a name in `reads`, stores into one, calls a method on one that is not
+    known to only read, hands one to a function that is not known to only read, gives one another name, or
+    runs what cannot be followed (`exec`, magics).
     """
     names = cell_names(module)
     if _binds_unseen(module, names) or reads & set(names.bound):

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from jupyter_mlagent.agent.clip import clip_line, one_line
+from jupyter_mlagent.agent.situation import Kind, Situation
 from jupyter_mlagent.records import Direction, Operator, Task
 from jupyter_mlagent.reward.roles import Roles
 
 EXPRESSION = 400
 DESCRIPTION = 400
 HINT = 500
+OUTLINE = 140
 
 SYSTEM = (
     "You are a machine learning engineer. You write the next cell of a running Python notebook. "
-    "Answer with one line that starts with PLAN: and then one ```python code block, nothing else."
+    "Answer with one ```python block and nothing else. Its first line is a comment that starts with # PLAN:"
 )
 
 
@@ -25,38 +29,52 @@ def goal(task: Task) -> str:
     return f"{described}Goal: a {word} value of {clip_line(task.metric.expression, EXPRESSION)}"
 
 
-def rules(task: Task, roles: Roles) -> str:
+def instruction(operator: Operator, situation: Situation, value: float | None, error: str = "") -> str:
+    """The step that is asked for."""
+    now = f"The metric is now {value:.5g}. " if value is not None else ""
+    if operator is Operator.DEBUG:
+        raised = f" with {error}" if error else ""
+        return f"{now}The last cell failed{raised}. Write the whole cell again, corrected."
+    if not situation.model:
+        return f"{now}Write the next cell: train a model and print its score on data it was not trained on."
+    what = "model" if operator is Operator.IMPROVE else "model of another kind"
+    better = f"Write the next cell: train a better {what} and assign it to {situation.model}."
+    if situation.kind is Kind.CLUSTERING or situation.neural:
+        better = f"Write the next cell: make {situation.model} better."
+    return f"{now}{better}"
+
+
+def rules(situation: Situation, parts: Roles) -> str:
     """What the cell must do for its effect to be measured."""
     lines = []
-    names = target_names(roles)
-    if task.metric is not None and names:
-        listed = " and ".join(names)
+    if situation.model:
         lines.append(
-            f"- The metric reads {listed}: assign the new one to {listed} and fit it on the training data."
+            f"- Assign to {' and '.join(situation.targets)}: the metric reads nothing else that is new."
         )
-    if roles.data:
-        lines.append(f"- Never assign or modify {', '.join(roles.data)}.")
-    lines.append("- Import what you use. Use the variables that exist. One complete cell.")
-    lines.append("- No installs, downloads, files or plots. It must finish within a few seconds on 2 cores.")
+    if parts.labels:
+        lines.append(f"- Never change {', '.join(parts.labels)}.")
+    lines.append("- Import every class that you use; no lambda, no own classes inside the model.")
+    lines.append("- No plots, files, installs or downloads. It must finish within a few seconds.")
     return "\n".join(lines)
 
 
-def target_names(roles: Roles) -> tuple[str, ...]:
-    """What a new cell is to rebind: the model, or else the predictions."""
-    return roles.models or roles.others
+def ideas_list(ideas: Sequence[str]) -> str:
+    return "Ideas to choose one from:\n" + "\n".join(f"- {idea}" for idea in ideas) if ideas else ""
 
 
-def instruction(operator: Operator, roles: Roles, error: str = "") -> str:
-    """The step that is asked for."""
-    if operator is Operator.DEBUG:
-        raised = f" It raised {error}." if error else ""
-        return f"The last cell failed.{raised} Write the whole corrected cell that takes its place."
-    if operator is Operator.DRAFT:
-        return "Write a cell that tries a fresh approach, with a kind of model that was not tried yet."
-    return "Write a cell that improves the result by changing one thing."
+def reply_form(operator: Operator, situation: Situation, task: Task) -> str:
+    """The form of the reply, filled with the notebook's own names."""
+    return (
+        f"Answer in this form:\n```python\n# PLAN: <one sentence>\n{_outline(operator, situation, task)}\n```"
+    )
 
 
-def reply_form(roles: Roles) -> str:
-    names = target_names(roles)
-    assigned = f"{names[0]} = ..." if names else "..."
-    return f"Answer in this form:\nPLAN: <one sentence>\n```python\n<imports>\n{assigned}\n```"
+def _outline(operator: Operator, situation: Situation, task: Task) -> str:
+    expression = task.metric.expression if task.metric else ""
+    shown = f"\nprint({expression})" if expression and len(expression) <= OUTLINE else ""
+    if operator is Operator.DEBUG or not situation.model:
+        return f"<the whole cell>{shown}"
+    lines = ["from ... import ...", f"{situation.model} = ..."]
+    if situation.fit_arguments and not situation.cross_validated and len(situation.fit_arguments) <= OUTLINE:
+        lines.append(f"{situation.model}.fit({situation.fit_arguments})")
+    return "\n".join(lines) + shown

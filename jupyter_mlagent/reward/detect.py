@@ -15,6 +15,7 @@ from jupyter_mlagent.reward.expressions import (
     calls,
     names_read,
     parse_expression,
+    string_keys,
 )
 from jupyter_mlagent.reward.inline import Inlined, inline_metric, is_pure, strip_format
 from jupyter_mlagent.reward.metric_names import (
@@ -30,6 +31,9 @@ _REPORTS = frozenset({"classification_report", "confusion_matrix"})
 """Reports that hold no single number: accuracy stands for them."""
 
 _REPORT_LABEL = "accuracy"
+
+_COUNTS = frozenset({"len", "type", "range", "time", "perf_counter", "count", "nunique"})
+_ABOUT = frozenset({"shape", "size", "columns", "dtypes", "index", "best_estimator_", "__name__"})
 
 
 @dataclass(frozen=True)
@@ -139,7 +143,7 @@ def _scores_in(tree: ast.expr, label: str, definitions: Definitions) -> Iterator
     stripped = strip_format(tree)
     if isinstance(stripped, ast.Call) and called_name(stripped) in _REPORTS and len(stripped.args) >= 2:
         yield _Sighting(_accuracy(stripped, definitions), "printed", _REPORT_LABEL)
-    elif _is_score(stripped, definitions) or (_is_plain(stripped) and is_score_name(_words(label))):
+    elif _is_score(stripped, definitions) or (is_score_name(_words(label)) and _may_be_number(stripped)):
         yield _Sighting(stripped, "printed", label)
 
 
@@ -158,7 +162,9 @@ def _is_score(tree: ast.expr, definitions: Definitions) -> bool:
         return is_score_name(tree.id) or (held is not None and _calls_score(held))
     if isinstance(tree, ast.Attribute):
         return is_score_name(tree.attr.rstrip("_"))
-    return _calls_score(tree) or (is_pure(tree) and any(is_score_name(name) for name in names_read(tree)))
+    return _calls_score(tree) or (
+        is_pure(tree) and any(is_score_name(name) for name in [*string_keys(tree), *names_read(tree)])
+    )
 
 
 def _calls_score(tree: ast.expr) -> bool:
@@ -166,8 +172,11 @@ def _calls_score(tree: ast.expr) -> bool:
     return any(name in KNOWN_FUNCTIONS or name in SCORE_METHODS or is_score_name(name) for name in names)
 
 
-def _is_plain(tree: ast.expr) -> bool:
-    return isinstance(tree, ast.Name | ast.Attribute | ast.Subscript)
+def _may_be_number(tree: ast.expr) -> bool:
+    """Whether what is printed beside a score's name could be the score: not a count, a shape or settings."""
+    counts = any(called_name(call) in _COUNTS for call in calls(tree))
+    about = isinstance(tree, ast.Attribute) and (tree.attr in _ABOUT or tree.attr.endswith("params_"))
+    return is_pure(tree) and bool(names_read(tree)) and not counts and not about
 
 
 def _accuracy(report: ast.Call, definitions: Definitions) -> ast.expr:
@@ -211,7 +220,7 @@ def _confidence(
         confidence -= 0.2
     if sighting.label is _REPORT_LABEL:
         confidence -= 0.1
-    held_out = [*names, _words(sighting.label)]
+    held_out = [*names, *string_keys(tree), _words(sighting.label)]
     if any(is_training_name(name) for name in held_out):
         confidence -= 0.3
     elif any(is_held_out_name(name) for name in held_out):
@@ -256,11 +265,8 @@ def _direction_of_names(tree: ast.expr) -> Direction | None:
         # `(pred == y_val).mean()` counts hits, `(pred != y_val).mean()` misses.
         missed = any(isinstance(node, ast.NotEq) for node in ast.walk(tree))
         return Direction.MINIMIZE if missed else Direction.MAXIMIZE
-    for name in names_read(tree):
-        found = direction_of_name(name)
-        if found is not None:
-            return found
-    return None
+    named = (direction_of_name(name) for name in [*string_keys(tree), *names_read(tree)])
+    return next((found for found in named if found is not None), None)
 
 
 def _opposite(direction: Direction | None) -> Direction | None:

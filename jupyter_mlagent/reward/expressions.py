@@ -40,10 +40,9 @@ def calls(node: ast.AST) -> list[ast.Call]:
 def names_read(node: ast.AST) -> list[str]:
     """Names that an expression reads, each once, in source order, bound ones of comprehensions left out."""
     bound = {
-        target.id
+        inner.id
         for inner in ast.walk(node)
         if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store)
-        for target in [inner]
     } | {
         argument.arg
         for inner in ast.walk(node)
@@ -57,6 +56,12 @@ def names_read(node: ast.AST) -> list[str]:
     ]
     found.sort(key=lambda name: (getattr(name, "lineno", 0), getattr(name, "col_offset", 0)))
     return list(dict.fromkeys(name.id for name in found))
+
+
+def string_keys(node: ast.AST) -> list[str]:
+    """`val_loss` of `history["val_loss"][-1]`, `test_score` of `results["test_score"].mean()`."""
+    slices = [inner.slice for inner in ast.walk(node) if isinstance(inner, ast.Subscript)]
+    return [key.value for key in slices if isinstance(key, ast.Constant) and isinstance(key.value, str)]
 
 
 def root_name(node: ast.expr) -> str | None:
@@ -76,4 +81,4 @@ def root_name(node: ast.expr) -> str | None:
 def is_constructor(node: ast.AST) -> bool:
     """A call of something named like a class: `LogisticRegression()`, `xgb.XGBClassifier()`."""
     name = called_name(node)
-    return name is not None and name[:1].isupper() and name != name.upper()
+    return name is not None and name[:1].isupper()

@@ -91,9 +91,7 @@ def strip_format(tree: ast.expr) -> ast.expr:
 
 def _unwrapped(tree: ast.expr) -> ast.expr | None:
     match tree:
-        case ast.Call(
-            func=ast.Name(id="round" | "float" | "str" | "repr" | "abs_" | "format"), args=[inner, *_]
-        ):
+        case ast.Call(func=ast.Name(id="round" | "float" | "str" | "repr" | "format"), args=[inner, *_]):
             return inner
         case ast.Call(
             func=ast.Attribute(value=ast.Name(id="np" | "numpy"), attr="round" | "around"), args=[inner, *_]
@@ -111,6 +109,12 @@ def _unwrapped(tree: ast.expr) -> ast.expr | None:
             return inner
         case ast.BinOp(left=ast.Constant(value=100 | 100.0), op=ast.Mult(), right=inner):
             return inner
+        case ast.BinOp(
+            left=ast.BinOp(left=ast.Constant(value=100 | 100.0), op=ast.Mult(), right=inner),
+            op=ast.Div(),
+            right=right,
+        ):
+            return ast.BinOp(left=inner, op=ast.Div(), right=right)
         case ast.JoinedStr(values=values):
             held = [value.value for value in values if isinstance(value, ast.FormattedValue)]
             return held[0] if len(held) == 1 else None
@@ -163,8 +167,12 @@ class _Inliner:
         value = _bound_value(found)
         if value is None or not is_pure(value) or not self._is_result(value, found.order, depth):
             return None
+        expanded = self.expand(value, found.order, depth - 1)
+        if name in names_read(expanded):
+            # `c = b * c`: at the end `c` is the product, not the factor.
+            return None
         self._note_rebound(value, found)
-        return self.expand(value, found.order, depth - 1)
+        return expanded
 
     def _is_result(self, value: ast.expr, order: tuple[int, int], depth: int) -> bool:
         """Whether the value is a score or a prediction, or made from one (not data, not a model)."""

@@ -1,0 +1,204 @@
+"""The catalogue of ideas for a next step: generic, by kind of problem, each a plan that names its classes.
+
+Small models write what their plan names: a plan that names a concrete class is carried out, where "improve
+the result" ends in a printed confusion matrix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from jupyter_mlagent.agent.situation import Kind, Situation
+
+
+def _always(_: Situation) -> bool:
+    return True
+
+
+def _probabilities(situation: Situation) -> bool:
+    return situation.probabilities
+
+
+def _labels_only(situation: Situation) -> bool:
+    return not situation.probabilities
+
+
+def _ratios(situation: Situation) -> bool:
+    return situation.skewed_error
+
+
+def _known_estimator(situation: Situation) -> bool:
+    return bool(situation.current)
+
+
+@dataclass(frozen=True)
+class Idea:
+    group: str
+    """Estimator family or operation: a request shows one idea of each group before a second of any."""
+    weight: float
+    """How often it is drawn early; from what improved most often over the notebooks it was tuned on."""
+    plan: str
+    """A sentence without its full stop; `{current}` stands for the class of the current estimator."""
+    suits: Callable[[Situation], bool] = _always
+    draft: bool = True
+    """Whether it is a fresh approach (else it builds on what is there, and is for improve steps only)."""
+
+
+_SCALED = "Scale with StandardScaler and fit "
+_PIPELINE = ", in one make_pipeline"
+_ENCODED = (
+    "Encode with make_column_transformer((OneHotEncoder(handle_unknown='ignore', sparse_output=False), "
+    "make_column_selector(dtype_exclude='number')), remainder=SimpleImputer(strategy='median')) and fit "
+)
+
+_CLASSIFIERS = (
+    Idea("boosting", 3.0, "Fit a HistGradientBoostingClassifier(learning_rate=0.06, max_iter=300)"),
+    Idea("forest", 2.0, "Fit an ExtraTreesClassifier(n_estimators=400, n_jobs=2)"),
+    Idea("forest", 1.5, "Fit a RandomForestClassifier(n_estimators=400, n_jobs=2)"),
+    Idea("svm", 2.5, f"{_SCALED}an SVC(C=10, probability=True){_PIPELINE}"),
+    Idea("linear", 1.5, f"{_SCALED}a LogisticRegression(max_iter=2000){_PIPELINE}"),
+    Idea("neighbours", 0.7, f"{_SCALED}a KNeighborsClassifier(5, weights='distance'){_PIPELINE}"),
+    Idea("neural network", 1.0, f"{_SCALED}an MLPClassifier((64, 32), max_iter=500){_PIPELINE}"),
+    Idea(
+        "ensembling",
+        2.0,
+        "Average a RandomForestClassifier, an ExtraTreesClassifier and a scaled SVC(probability=True) with "
+        "VotingClassifier(voting='soft')",
+    ),
+    Idea(
+        "ensembling",
+        1.0,
+        "Stack a RandomForestClassifier and a scaled SVC with StackingClassifier on a LogisticRegression",
+        draft=False,
+    ),
+    Idea(
+        "features",
+        0.7,
+        "Scale with StandardScaler, add PolynomialFeatures(2) and fit a LogisticRegression(C=0.1)"
+        f"{_PIPELINE}",
+        draft=False,
+    ),
+    Idea(
+        "preprocessing",
+        0.3,
+        f"Use QuantileTransformer(output_distribution='normal') before a LogisticRegression{_PIPELINE}",
+        draft=False,
+    ),
+    Idea(
+        "calibration",
+        1.5,
+        "Calibrate the current model with CalibratedClassifierCV(method='isotonic', cv=5)",
+        _probabilities,
+        draft=False,
+    ),
+)
+_REGRESSORS = (
+    Idea("boosting", 3.0, "Fit a HistGradientBoostingRegressor(learning_rate=0.05, max_iter=300)"),
+    Idea(
+        "boosting",
+        1.5,
+        "Fit a GradientBoostingRegressor(n_estimators=300, learning_rate=0.05, subsample=0.8)",
+    ),
+    Idea("forest", 2.0, "Fit an ExtraTreesRegressor(n_estimators=300, n_jobs=2)"),
+    Idea("forest", 1.5, "Fit a RandomForestRegressor(n_estimators=300, min_samples_leaf=2, n_jobs=2)"),
+    Idea("linear", 1.5, f"{_SCALED}a RidgeCV(alphas=[0.1, 1, 10, 100]){_PIPELINE}"),
+    Idea(
+        "svm",
+        1.5,
+        "Fit TransformedTargetRegressor(make_pipeline(StandardScaler(), SVR()), "
+        "transformer=StandardScaler())",
+    ),
+    Idea(
+        "features", 1.5, f"Scale with StandardScaler, add PolynomialFeatures(2) and fit a RidgeCV{_PIPELINE}"
+    ),
+    Idea("features", 0.7, f"Use SplineTransformer(n_knots=6) and a RidgeCV{_PIPELINE}", draft=False),
+    Idea(
+        "ensembling",
+        2.0,
+        "Average a RandomForestRegressor, a GradientBoostingRegressor and a RidgeCV with VotingRegressor",
+    ),
+    Idea(
+        "ensembling",
+        1.0,
+        "Stack a RandomForestRegressor and a GradientBoostingRegressor with StackingRegressor on a RidgeCV",
+        draft=False,
+    ),
+    Idea(
+        "target transform",
+        2.0,
+        "Fit on the logarithm of the target: TransformedTargetRegressor(HistGradientBoostingRegressor(), "
+        "func=np.log1p, inverse_func=np.expm1)",
+        _ratios,
+        draft=False,
+    ),
+    Idea("neighbours", 0.5, f"{_SCALED}a KNeighborsRegressor(10, weights='distance'){_PIPELINE}"),
+)
+_MIXED_CLASSIFIERS = (
+    Idea("boosting", 2.0, f"{_ENCODED}a HistGradientBoostingClassifier(){_PIPELINE}"),
+    Idea("forest", 2.0, f"{_ENCODED}a RandomForestClassifier(n_estimators=300, n_jobs=2){_PIPELINE}"),
+    Idea("linear", 1.5, f"{_ENCODED}a LogisticRegression(max_iter=2000) after a StandardScaler{_PIPELINE}"),
+)
+_MIXED_REGRESSORS = (
+    Idea("boosting", 2.0, f"{_ENCODED}a HistGradientBoostingRegressor(){_PIPELINE}"),
+    Idea("forest", 2.0, f"{_ENCODED}a RandomForestRegressor(n_estimators=300, n_jobs=2){_PIPELINE}"),
+    Idea("linear", 1.5, f"{_ENCODED}a RidgeCV after a StandardScaler{_PIPELINE}"),
+)
+_LOGISTIC = "LogisticRegression(C=10, max_iter=1000)"
+_TEXT = (
+    Idea("linear", 3.0, f"Use TfidfVectorizer(sublinear_tf=True) and {_LOGISTIC}{_PIPELINE}"),
+    Idea("naive bayes", 2.0, f"Use CountVectorizer() and MultinomialNB(alpha=0.3){_PIPELINE}"),
+    Idea(
+        "features",
+        2.0,
+        f"Use TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True) and {_LOGISTIC}{_PIPELINE}",
+    ),
+    Idea(
+        "characters",
+        1.0,
+        f"Use TfidfVectorizer(analyzer='char_wb', ngram_range=(2, 5)) and {_LOGISTIC}{_PIPELINE}",
+    ),
+    Idea("svm", 1.5, f"Use TfidfVectorizer() and LinearSVC(C=0.5){_PIPELINE}", _labels_only),
+    Idea("decomposition", 0.5, f"Use TfidfVectorizer(), TruncatedSVD(100) and LogisticRegression{_PIPELINE}"),
+    Idea("naive bayes", 1.0, f"Use TfidfVectorizer() and ComplementNB(alpha=0.3){_PIPELINE}"),
+)
+_CLUSTERERS = (
+    Idea("tuning", 3.0, "Try KMeans with 2 to 10 clusters and keep the one with the best silhouette_score"),
+    Idea("preprocessing", 1.5, f"Scale the data with StandardScaler before KMeans{_PIPELINE}"),
+    Idea("clustering", 1.0, "Fit a GaussianMixture and compare 2 to 10 components"),
+    Idea("decomposition", 1.0, f"Reduce the data with PCA before KMeans{_PIPELINE}"),
+)
+_NETWORKS = (
+    Idea("tuning", 2.0, "Train for more epochs with Adam and a lower learning rate"),
+    Idea("neural network", 2.0, "Add a hidden layer and dropout to the network"),
+    Idea("preprocessing", 1.0, "Standardize the inputs before training"),
+    Idea("regularization", 1.0, "Use batch normalization and weight decay"),
+)
+_TUNING = Idea(
+    "tuning",
+    1.5,
+    "Search for better hyper-parameters of {current} with RandomizedSearchCV(n_iter=8, cv=3, n_jobs=2)",
+    _known_estimator,
+    draft=False,
+)
+
+_BY_KIND: dict[Kind, tuple[Idea, ...]] = {
+    Kind.CLASSIFICATION: (*_CLASSIFIERS, _TUNING),
+    Kind.REGRESSION: (*_REGRESSORS, _TUNING),
+    Kind.CLUSTERING: _CLUSTERERS,
+}
+_BY_KIND_MIXED: dict[Kind, tuple[Idea, ...]] = {
+    Kind.CLASSIFICATION: _MIXED_CLASSIFIERS,
+    Kind.REGRESSION: _MIXED_REGRESSORS,
+}
+
+
+def suited_ideas(situation: Situation) -> list[Idea]:
+    """The ideas that can work in a situation; empty for kinds of problems without a catalogue."""
+    if situation.neural:
+        return list(_NETWORKS)
+    if situation.text:
+        return [idea for idea in _TEXT if idea.suits(situation)]
+    if not situation.plain_numbers and not situation.preparation:
+        return list(_BY_KIND_MIXED.get(situation.kind, ()))
+    return [idea for idea in _BY_KIND.get(situation.kind, ()) if idea.suits(situation)]

@@ -1,0 +1,158 @@
+"""What kind of problem a notebook works on and where it stands; ideas and the reply's outline rest on it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from jupyter_mlagent.agent.families import FAMILIES, classify
+from jupyter_mlagent.agent.source import parse_cell
+from jupyter_mlagent.records import Cell, State, Task, Variable
+from jupyter_mlagent.reward.expressions import called_name, calls, names_read, parse_expression
+from jupyter_mlagent.reward.roles import CLUSTER_SCORES, Roles
+
+
+class Kind(StrEnum):
+    CLASSIFICATION = "classification"
+    REGRESSION = "regression"
+    CLUSTERING = "clustering"
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Situation:
+    kind: Kind = Kind.OTHER
+    targets: tuple[str, ...] = ()
+    """Names that a new cell is to rebind: the metric's model, or else its predictions."""
+    fit_arguments: str = ""
+    """Arguments of the notebook's training call as source, e.g. `X_train, y_train`."""
+    trained_on: tuple[str, ...] = ()
+    """Names that the training call reads."""
+    cross_validated: bool = False
+    """Whether the metric fits the model itself."""
+    probabilities: bool = False
+    """Whether the metric needs `predict_proba`."""
+    text: bool = False
+    neural: bool = False
+    """Whether the model is a network of torch or keras."""
+    plain_numbers: bool = True
+    """False where the training data has missing values or columns that are not numbers."""
+    skewed_error: bool = False
+    """Whether the metric is an error of logarithms or ratios."""
+    preparation: str = ""
+    """Name of a variable that holds the notebook's own preprocessing (a ColumnTransformer)."""
+    families: frozenset[str] = frozenset()
+    """Estimator families that the notebook's cells use already."""
+    current: str = ""
+    """Class name of the estimator that the model is now, where it is known."""
+
+    @property
+    def model(self) -> str:
+        return self.targets[0] if self.targets else ""
+
+
+_REGRESSION = re.compile(
+    r"r2|mean_(?:squared|absolute)|rmse|rmsle|\bmse|\bmae|mape|median_absolute|max_error|pinball|rsquared"
+)
+_CLASSIFICATION = re.compile(
+    r"accuracy|f1|fbeta|auc|log_loss|precision|recall|kappa|matthews|jaccard|brier|predict_proba|hamming|average_prec"
+)
+_RATIOS = re.compile(r"rmsle|log_error|percentage|mape|log1p")
+_NUMBER_OF_CLASSES = 20
+
+
+def read_situation(state: State, task: Task, parts: Roles) -> Situation:
+    """All that can be told from the cells, the variables and the metric; the defaults where nothing can."""
+    expression = task.metric.expression if task.metric else ""
+    tree = parse_expression(expression) if expression else None
+    called = {called_name(call) or "" for call in calls(tree)} if tree is not None else set()
+    variables = {variable.name: variable for variable in state.variables}
+    fit = _training_call(state.cells, parts)
+    data = names_read(ast.Tuple(elts=fit.args)) if fit is not None else []
+    trained_on = [variables[name] for name in data if name in variables]
+    return Situation(
+        kind=_kind(
+            expression, called, [variables[name] for name in parts.labels if name in variables], state
+        ),
+        targets=parts.models or parts.others,
+        fit_arguments=", ".join(_arguments(fit)) if fit is not None else "",
+        trained_on=tuple(data),
+        cross_validated=bool(called & {"cross_val_score", "cross_val_predict", "cross_validate"}),
+        probabilities=bool(re.search(r"predict_proba|log_loss|roc_auc|brier", expression)),
+        text=_is_text(state, trained_on),
+        neural=bool(
+            re.search(r"\bimport (?:torch|keras|tensorflow)|from (?:torch|keras|tensorflow)", _sources(state))
+        ),
+        plain_numbers=not any(_is_mixed(variable) for variable in trained_on),
+        skewed_error=bool(_RATIOS.search(expression)),
+        preparation=next(
+            (name for name, found in variables.items() if found.type == "ColumnTransformer"), ""
+        ),
+        families=frozenset().union(
+            *(classify(cell.source).families for cell in state.cells if cell.kind == "code")
+        ),
+        current=_current(variables.get((parts.models or ("",))[0])),
+    )
+
+
+def _sources(state: State) -> str:
+    return "\n".join(cell.source for cell in state.cells if cell.kind == "code")
+
+
+def _kind(expression: str, called: set[str], labels: Sequence[Variable], state: State) -> Kind:
+    if called & CLUSTER_SCORES or re.search(r"inertia_|labels_", expression):
+        return Kind.CLUSTERING
+    if _CLASSIFICATION.search(expression):
+        return Kind.CLASSIFICATION
+    if _REGRESSION.search(expression):
+        return Kind.REGRESSION
+    if any("{" in variable.summary for variable in labels):
+        return Kind.CLASSIFICATION
+    used = re.findall(
+        r"(Classifier|Regressor|LogisticRegression|Ridge|Lasso|LinearRegression)\b", _sources(state)
+    )
+    if not used:
+        return Kind.OTHER
+    return Kind.CLASSIFICATION if used[-1] in ("Classifier", "LogisticRegression") else Kind.REGRESSION
+
+
+def _training_call(cells: Sequence[Cell], parts: Roles) -> ast.Call | None:
+    """The last `.fit(X, y)` of the notebook that does not read the metric's labels."""
+    for cell in reversed(cells):
+        module = parse_cell(cell.source) if cell.kind == "code" else None
+        fits = [call for call in calls(module) if called_name(call) == "fit"] if module is not None else []
+        fits.sort(key=lambda call: (call.lineno, call.col_offset), reverse=True)
+        for wanted in (2, 1):
+            for call in fits:
+                data = [argument for argument in call.args if not isinstance(argument, ast.Starred)]
+                if len(data) >= wanted and not {*parts.labels} & {*names_read(ast.Tuple(elts=data))}:
+                    return ast.Call(func=call.func, args=data[:2], keywords=[])
+    return None
+
+
+def _arguments(call: ast.Call) -> list[str]:
+    return [ast.unparse(argument) for argument in call.args]
+
+
+def _is_text(state: State, trained_on: Sequence[Variable]) -> bool:
+    if any(re.search(r"(?:Tfidf|Count|Hashing)Vectorizer", cell.source) for cell in state.cells):
+        return True
+    return any(re.match(r"list of \d+: '", variable.summary) for variable in trained_on)
+
+
+def _is_mixed(variable: Variable) -> bool:
+    summary = variable.summary
+    missing = "missing" in summary and "none missing" not in summary
+    return missing or bool(re.search(r"\b(?:str|object|category|string|datetime64\S*)\b", summary))
+
+
+def _current(variable: Variable | None) -> str:
+    """`Pipeline: StandardScaler -> SVC, fitted` -> `SVC`."""
+    if variable is None:
+        return ""
+    names: list[str] = re.findall(r"\b[A-Z]\w+", variable.summary.split("(")[0] or variable.type)
+    known = [name for name in names if any(pattern.search(name) for pattern in FAMILIES.values())]
+    return known[-1] if known else ""

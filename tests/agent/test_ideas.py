@@ -1,0 +1,142 @@
+"""Ideas suit the problem, differ from each other, and those that were tried come last."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_mlagent.agent.families import classify
+from jupyter_mlagent.agent.idea_catalogue import suited_ideas
+from jupyter_mlagent.agent.ideas import choose_ideas
+from jupyter_mlagent.agent.memory import MemoryEntry
+from jupyter_mlagent.agent.situation import Kind, Situation, read_situation
+from jupyter_mlagent.records import Direction, Metric, Operator, Task, TrialStatus, Variable
+from jupyter_mlagent.reward.roles import roles
+
+from .states import CELLS, STATE, TASK, VARIABLES, code, state
+
+SITUATION = Situation(kind=Kind.CLASSIFICATION, targets=("model",), current="LogisticRegression")
+
+
+def tried(plan: str, source: str) -> MemoryEntry:
+    return MemoryEntry(Operator.IMPROVE, plan, TrialStatus.OK, 0.8, 0.8, kinds=classify(source))
+
+
+@pytest.mark.parametrize("kind", [Kind.CLASSIFICATION, Kind.REGRESSION])
+@pytest.mark.parametrize("seed", range(5))
+def test_the_first_ideas_are_of_different_kinds(kind: Kind, seed: int) -> None:
+    situation = Situation(kind=kind, targets=("model",))
+    groups = {idea.plan: idea.group for idea in suited_ideas(situation)}
+
+    ideas = choose_ideas(situation, Operator.IMPROVE, seed=seed, count=6)
+
+    assert len({groups[idea] for idea in ideas}) == 6
+
+
+def test_a_draft_does_not_build_on_the_current_model() -> None:
+    drafts = choose_ideas(SITUATION, Operator.DRAFT, count=50)
+
+    assert not any("LogisticRegression with RandomizedSearchCV" in idea for idea in drafts)
+    assert set(drafts) < set(choose_ideas(SITUATION, Operator.IMPROVE, count=50))
+
+
+def test_what_was_tried_and_what_the_model_is_come_last() -> None:
+    memory = [
+        tried("boost", "HistGradientBoostingClassifier()"),
+        tried("forest", "RandomForestClassifier()"),
+        tried("margin", "SVC()"),
+    ]
+
+    for seed in range(10):
+        for idea in choose_ideas(SITUATION, Operator.DRAFT, memory, seed=seed, count=2):
+            assert not {"boosting", "forest", "svm", "linear"} & classify(idea).families or "Voting" in idea
+
+
+def test_the_strongest_ideas_come_first_most_often() -> None:
+    first = [choose_ideas(SITUATION, Operator.DRAFT, seed=seed, count=1)[0] for seed in range(200)]
+
+    boosting = sum("HistGradientBoosting" in idea for idea in first)
+    neighbours = sum("KNeighbors" in idea for idea in first)
+    assert boosting > 2 * neighbours > 0
+
+
+def test_a_repair_gets_no_ideas() -> None:
+    assert choose_ideas(SITUATION, Operator.DEBUG) == ()
+
+
+def test_probabilities_are_asked_for_only_where_the_model_can_give_them() -> None:
+    text = Situation(kind=Kind.CLASSIFICATION, text=True, probabilities=True)
+
+    assert not any("LinearSVC" in idea for idea in choose_ideas(text, Operator.IMPROVE, count=50))
+
+
+def test_mixed_columns_are_encoded_or_go_through_the_notebooks_own_preparation() -> None:
+    bare = Situation(kind=Kind.REGRESSION, plain_numbers=False)
+    prepared = Situation(kind=Kind.REGRESSION, plain_numbers=False, preparation="prep")
+
+    assert all("OneHotEncoder" in idea for idea in choose_ideas(bare, Operator.IMPROVE, count=50))
+    assert all("after prep" in idea for idea in choose_ideas(prepared, Operator.IMPROVE, count=50))
+
+
+def test_every_idea_names_what_it_uses_and_is_one_line() -> None:
+    situations = [
+        Situation(kind=kind, text=text, neural=neural, probabilities=True, skewed_error=True, current="SVC")
+        for kind in Kind
+        for text in (True, False)
+        for neural in (True, False)
+    ]
+
+    plans = {idea for each in situations for idea in choose_ideas(each, Operator.IMPROVE, count=99)}
+
+    assert len(plans) > 30
+    assert not any("\n" in plan or plan.endswith(".") or "{" in plan for plan in plans)
+
+
+def read(expression: str, *cells: str, variables: tuple[Variable, ...] = VARIABLES) -> Situation:
+    task = Task(metric=Metric(expression=expression, direction=Direction.MAXIMIZE))
+    given = state(*CELLS, *(code(cell) for cell in cells), variables=variables)
+    return read_situation(given, task, roles(expression))
+
+
+def test_a_situation_is_read_from_metric_cells_and_variables() -> None:
+    found = read_situation(STATE, TASK, roles(TASK.metric.expression))  # type: ignore[union-attr]
+
+    assert found == Situation(
+        kind=Kind.CLASSIFICATION,
+        targets=("model",),
+        fit_arguments="X_train, y_train",
+        trained_on=("X_train", "y_train"),
+        families=frozenset({"svm"}),
+        current="SVC",
+    )
+
+
+@pytest.mark.parametrize(
+    ("expression", "kind"),
+    [
+        ("r2_score(y_val, m.predict(X_val))", Kind.REGRESSION),
+        ("rmse(y_val, m.predict(X_val))", Kind.REGRESSION),
+        ("roc_auc_score(y_val, m.predict_proba(X_val)[:, 1])", Kind.CLASSIFICATION),
+        ("silhouette_score(X, km.labels_)", Kind.CLUSTERING),
+        ("m.score(X_val, y_val)", Kind.CLASSIFICATION),
+        ("my_metric(m)", Kind.OTHER),
+    ],
+)
+def test_the_kind_of_problem(expression: str, kind: Kind) -> None:
+    assert read(expression).kind is kind
+
+
+def test_the_training_call_is_the_last_one_with_data_and_without_the_held_labels() -> None:
+    cells = ("scaler.fit(X_train)", "pipe.fit(X_tr_scaled, y_tr)", "leak.fit(X_val, y_val)")
+
+    assert read("accuracy_score(y_val, pipe.predict(X_val))", *cells).fit_arguments == "X_tr_scaled, y_tr"
+
+
+def test_text_networks_and_mixed_columns_are_noticed() -> None:
+    mixed = Variable(
+        name="X_train", type="DataFrame", summary="DataFrame 9 x 3 (2 float64, 1 str; 4 missing)"
+    )
+
+    assert read("m.score(a, b)", "v = TfidfVectorizer()").text
+    assert read("m.score(a, b)", "import torch").neural
+    assert read("m.score(a, b)").plain_numbers
+    assert not read("m.score(a, b)", variables=(mixed,)).plain_numbers
