@@ -17,15 +17,16 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
-from jupyter_mlagent.errors import JournalError, KernelError
+from mlagent_kernel.history import OWN_COMMANDS
+
+from jupyter_mlagent.errors import KernelError
 from jupyter_mlagent.events import Failed, Ranked, SuggestEvent
-from jupyter_mlagent.records import Cell
+from jupyter_mlagent.journal import Journal, SuggestionRecord
+from jupyter_mlagent.records import Cell, Verdict
 from jupyter_mlagent.session import Session
 
 T = TypeVar("T")
 POLL_SECONDS = 0.02
-OWN_LINES = ("%mlagent", "%%mlagent", "%load_ext", "%reload_ext", "get_ipython()")
-"""Cells that start like this are about us, not about the notebook's work."""
 
 
 class InProcessLink:
@@ -52,27 +53,42 @@ class InProcessLink:
         return await asyncio.wrap_future(answer)
 
 
+class MomentaryJournal:
+    """The person's journal, open only while something is written: an open database keeps a kernel from being
+    forked, since the copy would share it."""
+
+    def record_suggestion(self, record: SuggestionRecord) -> dict[str, int]:
+        with Journal.open() as journal:
+            return journal.record_suggestion(record)
+
+    def record_verdict(
+        self, step_id: int, verdict: Verdict, *, edited_source: str | None = None, reason: str = ""
+    ) -> None:
+        with Journal.open() as journal:
+            journal.record_verdict(step_id, verdict, edited_source=edited_source, reason=reason)
+
+    def mark_undone(self, step_id: int) -> None:
+        with Journal.open() as journal:
+            journal.mark_undone(step_id)
+
+
 class Companion:
     """One per kernel: owns the loop, the engine and the session."""
 
     def __init__(self, shell: Any, model: str | None = None) -> None:
         from jupyter_mlagent.engine.open import open_engine
-        from jupyter_mlagent.journal import Journal
         from jupyter_mlagent.trial.runner import KernelTrials
 
         self._shell = shell
         self._link = InProcessLink(shell.user_global_ns)
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="mlagent", daemon=True).start()
-        journal: Journal | None = None
-        with contextlib.suppress(JournalError):
-            journal = Journal.open()
         self.engine = open_engine(model)
         self.session = Session(
             notebook=notebook_name(shell),
             engine=self.engine,
             trials=KernelTrials(self._link),
-            journal=journal,
+            journal=MomentaryJournal(),
         )
         atexit.register(self.close)
 
@@ -129,7 +145,7 @@ def history_cells(shell: Any) -> tuple[Cell, ...]:
     results = shell.user_ns.get("Out", {})
     cells = []
     for number, source in enumerate(shell.user_ns.get("In", [])):
-        if not source.strip() or source.lstrip().startswith(OWN_LINES):
+        if not source.strip() or source.lstrip().startswith(OWN_COMMANDS):
             continue
         outputs: tuple[dict[str, Any], ...] = ()
         if number in results:

@@ -12,12 +12,13 @@ import contextlib
 import uuid
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
+from typing import Protocol
 
 from jupyter_mlagent.agent.memory import MemoryEntry, remember_candidates
 from jupyter_mlagent.engine.api import Engine
 from jupyter_mlagent.errors import JournalError, MetricError, MlagentError
 from jupyter_mlagent.events import Failed, Notice, Ranked, SuggestEvent
-from jupyter_mlagent.journal import Journal, SuggestionRecord
+from jupyter_mlagent.journal import SuggestionRecord
 from jupyter_mlagent.metrics import choose_metric
 from jupyter_mlagent.records import (
     Anchor,
@@ -40,6 +41,18 @@ MEMORY_ENTRIES = 12
 
 NEUTRAL = 0.5
 """The reward of a step that changed nothing."""
+
+
+class StepStore(Protocol):
+    """What the session needs of a journal; each raises JournalError when it cannot keep the step."""
+
+    def record_suggestion(self, record: SuggestionRecord) -> dict[str, int]: ...
+
+    def record_verdict(
+        self, step_id: int, verdict: Verdict, *, edited_source: str | None = None, reason: str = ""
+    ) -> None: ...
+
+    def mark_undone(self, step_id: int) -> None: ...
 
 
 class StaleProposalError(MlagentError):
@@ -75,7 +88,7 @@ class Session:
         *,
         engine: Engine,
         trials: TrialRunner,
-        journal: Journal | None = None,
+        journal: StepStore | None = None,
         settings: SessionSettings | None = None,
         description: str = "",
     ) -> None:
