@@ -2,9 +2,9 @@
 
     python bench/lab_start.py [rounds]
 
-Loads the same notebook in turns on two servers that differ only in the extension, and takes medians of the time
-from navigation until the first cell is drawn. Then watches the browser's long tasks (over 50 ms) while a
-scripted engine streams three candidates and a person types in another cell.
+Loads the same notebook in turns on two servers that differ only in the extension, and takes medians of the
+time from navigation until the first cell is drawn. Then watches the browser's long tasks (over 50 ms) while
+a scripted engine streams three candidates and a person types in another cell.
 """
 
 from __future__ import annotations

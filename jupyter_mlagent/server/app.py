@@ -13,6 +13,7 @@ from jupyter_mlagent.journal import Journal
 from jupyter_mlagent.server.channel import NotebookChannel
 from jupyter_mlagent.server.engine import SharedEngine
 from jupyter_mlagent.server.handlers import (
+    AdaptersHandler,
     DownloadHandler,
     JournalHandler,
     ModelsHandler,
@@ -63,6 +64,7 @@ class MlagentApp(ExtensionApp):
             (r"/mlagent/status", StatusHandler),
             (r"/mlagent/models", ModelsHandler),
             (r"/mlagent/models/download", DownloadHandler),
+            (r"/mlagent/adapters", AdaptersHandler),
             (r"/mlagent/journal", JournalHandler),
             (r"/mlagent/journal/(\d+)", StepHandler),
             (r"/mlagent/notebook", NotebookChannel),

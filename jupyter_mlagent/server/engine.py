@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from pathlib import Path
 
+from jupyter_mlagent import paths
 from jupyter_mlagent.engine.api import Engine, EngineInfo, GenerateEvent, GenerateRequest
 from jupyter_mlagent.engine.status import EngineState, EngineStatus, StatusBoard, Watcher
 from jupyter_mlagent.records import ChatMessage
@@ -24,6 +25,8 @@ class SharedEngine:
         self._spec = spec
         self._engine: Engine | None = None
         self._board = StatusBoard()
+        self.adapter: str | None = None
+        """Name of the adapter in use, below the folder of adapters."""
         self._unwatch: Callable[[], None] | None = None
 
     @property
@@ -72,13 +75,16 @@ class SharedEngine:
         return await self._current().embed(texts)
 
     async def load_adapter(self, path: Path | None, scale: float = 1.0) -> EngineInfo:
-        return await self._current().load_adapter(path, scale)
+        info = await self._current().load_adapter(path, scale)
+        self.adapter = None if path is None else _name_of(path)
+        return info
 
     async def close(self) -> None:
         engine, self._engine = self._engine, None
         if self._unwatch is not None:
             self._unwatch()
             self._unwatch = None
+        self.adapter = None
         if engine is not None:
             with contextlib.suppress(Exception):
                 await engine.close()
@@ -95,3 +101,8 @@ class SharedEngine:
         watch = getattr(engine, "watch", None)
         if watch is not None:
             self._unwatch = watch(self._board.show)
+
+
+def _name_of(path: Path) -> str:
+    folder = paths.adapters_dir()
+    return str(path.relative_to(folder) if path.is_relative_to(folder) else path).removesuffix(".gguf")

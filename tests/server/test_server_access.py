@@ -15,6 +15,8 @@ ROUTES = [
     ("POST", "models"),
     ("POST", "models/download"),
     ("DELETE", "models/download"),
+    ("GET", "adapters"),
+    ("POST", "adapters"),
     ("GET", "journal?path=work.ipynb"),
     ("GET", "journal/1"),
     ("GET", "notebook?path=work.ipynb"),

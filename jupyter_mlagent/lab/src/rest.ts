@@ -74,3 +74,17 @@ export function useModel(name: string): Promise<IModelTable> {
 export function downloadModel(name: string): Promise<IModelTable> {
   return fetchJson('models/download', 'POST', { name });
 }
+
+export interface IAdapterTable {
+  adapters: string[];
+  current: string | null;
+}
+
+export function adapters(): Promise<IAdapterTable> {
+  return fetchJson('adapters');
+}
+
+/** Switch to an adapter; null: back to the base model. */
+export function useAdapter(name: string | null): Promise<IAdapterTable> {
+  return fetchJson('adapters', 'POST', { name });
+}

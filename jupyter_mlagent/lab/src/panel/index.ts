@@ -7,6 +7,7 @@ import { Widget } from '@lumino/widgets';
 import type { NotebookAssistant } from '../assistant';
 import type { Assistants } from '../assistants';
 import { mlagentIcon } from '../icon';
+import { AdaptersSection } from './adapters';
 import { AutopilotSection } from './autopilot';
 import { JournalSection } from './journal';
 import { MetricSection } from './metric';
@@ -24,8 +25,10 @@ export class AgentPanel extends Widget {
     this.addClass('jp-mlagent-Panel');
     this.addClass('jp-ThemedContainer');
     this._model = new ModelSection(trans);
+    this._adapters = new AdaptersSection(trans);
     this._sections = [
       this._model,
+      this._adapters,
       new MetricSection(trans),
       new AutopilotSection(trans),
       new JournalSection(trans)
@@ -39,6 +42,7 @@ export class AgentPanel extends Widget {
   protected onBeforeShow(msg: Message): void {
     super.onBeforeShow(msg);
     void this._model.refresh();
+    void this._adapters.refresh();
     this._show();
   }
 
@@ -70,6 +74,7 @@ export class AgentPanel extends Widget {
   }
 
   private _model: ModelSection;
+  private _adapters: AdaptersSection;
   private _sections: Section[];
   private _assistant: NotebookAssistant | null = null;
   private _frame = 0;
