@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -12,23 +13,29 @@ from jupyter_mlagent.agent.memory import MemoryEntry
 from jupyter_mlagent.agent.situation import Situation
 from jupyter_mlagent.records import Operator
 
+_DATA_ERROR = re.compile(
+    r"could not convert string|NaN|missing values|dtype=?.*object|Invalid dtype|Categorical"
+)
+
 
 def choose_ideas(
     situation: Situation,
     operator: Operator,
     memory: Sequence[MemoryEntry] = (),
     *,
+    error: str = "",
     seed: int = 0,
     count: int = 4,
 ) -> tuple[str, ...]:
-    """Up to `count` plans, no two of one group while other groups are left; none to repair a cell.
+    """Up to `count` plans, no two of one group while other groups are left.
 
     A weighted draw without replacement (Efraimidis and Spirakis, 2006), the same for the same seed. Groups
-    that the current model or earlier steps belong to come after the fresh ones.
+    that the current model or earlier steps belong to come after the fresh ones. To repair a cell there are
+    ideas only where `error` says that the data is not made of plain numbers.
     """
-    if operator is Operator.DEBUG:
+    if operator is Operator.DEBUG and not _DATA_ERROR.search(error):
         return ()
-    ideas = [idea for idea in suited_ideas(situation) if idea.draft or operator is Operator.IMPROVE]
+    ideas = [idea for idea in suited_ideas(situation) if idea.draft or operator is not Operator.DRAFT]
     generator = random.Random(seed)
     keys = {idea.plan: generator.random() ** (1 / idea.weight) for idea in ideas}
     turns = _used(situation, memory)

@@ -6,6 +6,7 @@ token for token. Size is budgeted by relevance; the metric's cells and the varia
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -37,6 +38,9 @@ VARIABLES_SHOWN = 14
 DETAIL_LINES = 10
 _UNTOLD = frozenset({"module", "type", "ABCMeta", "Figure", "Axes", "Generator", "RandomState"})
 """Types of variables that a prompt does not mention: the cells show them, or they are no use."""
+
+GUIDED = 0.75
+"""Share of the replies that start with an idea's plan."""
 
 GRAIN = 64
 """Budgets are rounded down to this, so that a slightly different budget gives the same prompt."""
@@ -81,17 +85,18 @@ def build_messages(
         raise ValueError(f"A prompt needs at least {MINIMUM_TOKENS} tokens, not {budget.tokens}.")
     parts = roles(task.metric.expression) if task.metric else Roles()
     situation = read_situation(state, task, parts)
-    ideas = choose_ideas(situation, operator, memory, seed=seed, count=max(replies, IDEAS))
-    prefills = _prefills(ideas, replies)
+    error = _error(state)
+    ideas = choose_ideas(situation, operator, memory, error=error, seed=seed, count=max(replies, IDEAS))
+    prefills = _prefills(() if hint.strip() else ideas, replies)
     pieces = [
         *_cell_pieces(state, task, parts, operator),
         _variables(state, parts, situation),
         _memory(memory),
         _hint(hint),
-        _ideas(() if replies else ideas),
+        _ideas(() if replies or hint.strip() else ideas),
     ]
     ask = _join_lines(
-        wording.instruction(operator, situation, state.metric_value, _error(state)),
+        wording.instruction(operator, situation, state.metric_value, error),
         wording.rules(situation, parts),
         wording.reply_form(operator, situation, task),
     )
@@ -126,8 +131,8 @@ def _user_message(
 
 
 def _prefills(ideas: Sequence[str], replies: int) -> tuple[str, ...]:
-    """Plans for three replies of four; the others are the model's own."""
-    guided = min(len(ideas), -(-replies * 3 // 4))
+    """Plans for `GUIDED` of the replies; the others are the model's own."""
+    guided = min(len(ideas), math.ceil(replies * GUIDED))
     return (*(f"{PREFILL} {idea}.\n" for idea in ideas[:guided]), *[PREFILL] * (replies - guided))
 
 

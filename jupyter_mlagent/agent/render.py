@@ -17,6 +17,13 @@ LINE = 200
 
 OUTPUT_HEAD, OUTPUT_TAIL, OUTPUT_LINE = 3, 3, 90
 SOURCE_HEAD, SOURCE_TAIL = 14, 8
+LONGEST_SOURCE = 160, 40
+RAW = 20_000
+"""Characters looked at from each end of a text: a prompt shows less, and cleaning 50 MB takes seconds."""
+
+OUTPUTS = 20
+"""Outputs of one cell looked at from each end."""
+
 VARIABLE = 180
 
 _PLAIN_COLUMN = re.compile(r"^(.+?): u?(?:int|float)\d+, (?!.*(?:missing|\{)).*$")
@@ -27,13 +34,13 @@ _FAILING_LINE = re.compile(r"^-+> *(\d+) (.*)$", re.MULTILINE)
 def cell_levels(number: int, cell: Cell) -> tuple[str, ...]:
     """The cell from full length to one line; the last level is empty (left out)."""
     if cell.kind != "code":
-        text = printable(cell.source).strip()
+        text = printable(_ends(cell.source)).strip()
         return (f"# Notes: {one_line(text, 400)}", f"# Notes: {one_line(text, 120)}", "") if text else ("",)
-    source = printable(cell.source).strip("\n")
+    source = printable(_ends(cell.source)).strip("\n")
     if not source:
         return ("",)
     output = render_outputs(cell.outputs)
-    full = clip_lines(source, 10_000, 0, 4 * LINE)
+    full = clip_lines(source, *LONGEST_SOURCE, 4 * LINE)
     short = clip_lines(source, SOURCE_HEAD, SOURCE_TAIL, LINE)
     levels = [
         _cell(number, full, output),
@@ -71,27 +78,28 @@ def render_outputs(
     outputs: Sequence[dict[str, Any]], head: int = OUTPUT_HEAD, tail: int = OUTPUT_TAIL
 ) -> str:
     """The text of a cell's outputs, clipped; pictures, HTML and widgets never enter."""
-    parts = [text for output in outputs if (text := _output_text(output))]
+    looked_at = outputs if len(outputs) <= 2 * OUTPUTS else [*outputs[:OUTPUTS], *outputs[-OUTPUTS:]]
+    parts = [text for output in looked_at if (text := _output_text(output))]
     return clip_lines("\n".join(parts), head, tail, OUTPUT_LINE) if parts else ""
 
 
 def _output_text(output: dict[str, Any]) -> str:
     kind = output.get("output_type")
     if kind == "stream":
-        return printable(_joined(output.get("text", ""))).strip("\n")
+        return printable(_ends(_joined(output.get("text", "")))).strip("\n")
     if kind == "error":
         return render_error(output)
     data = output.get("data")
     plain = _joined(data.get("text/plain", "")) if isinstance(data, dict) else ""
-    text = printable(plain).strip("\n")
+    text = printable(_ends(plain)).strip("\n")
     # What stands for a figure or a widget says nothing: `<Figure size 640x480 with 1 Axes>`.
     return "" if text.startswith("<") and text.endswith(">") and "\n" not in text else text
 
 
 def render_error(output: dict[str, Any]) -> str:
     """`ValueError: Input contains NaN`, after the failing line of the cell where the traceback tells."""
-    name, value = str(output.get("ename", "Error")), printable(str(output.get("evalue", "")))
-    traceback = printable("\n".join(str(line) for line in output.get("traceback") or ()))
+    name, value = str(output.get("ename", "Error")), printable(_ends(str(output.get("evalue", ""))))
+    traceback = printable(_ends("\n".join(str(line) for line in output.get("traceback") or ())))
     failing = _FAILING_LINE.search(traceback)
     at = f"line {failing[1]}: {one_line(failing[2], LINE)}\n" if failing else ""
     return f"{at}{name}: {clip_lines(value, 4, 4, LINE)}"
@@ -103,6 +111,10 @@ def _columns(detail: str) -> str:
     plain = [match[1] for line in lines if (match := _PLAIN_COLUMN.match(line))]
     others = [line for line in lines if not _PLAIN_COLUMN.match(line)]
     return "\n".join([*others, f"number columns: {', '.join(plain)}"] if plain else others)
+
+
+def _ends(text: str) -> str:
+    return text if len(text) <= 2 * RAW else f"{text[:RAW]}\n...\n{text[-RAW:]}"
 
 
 def _joined(text: Any) -> str:

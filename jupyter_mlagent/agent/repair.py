@@ -60,7 +60,7 @@ def repair_imports(code: str, known_names: Collection[str]) -> str:
     if not lines:
         return code
     if cell_magic(code) is None:
-        return "\n".join([*lines, code])
+        return "\n".join([*lines, code]).rstrip("\n")
     magic, _, body = code.lstrip().partition("\n")
     return "\n".join([magic, *lines, body])
 

@@ -71,7 +71,7 @@ def read_situation(state: State, task: Task, parts: Roles) -> Situation:
     called = {called_name(call) or "" for call in calls(tree)} if tree is not None else set()
     variables = {variable.name: variable for variable in state.variables}
     fit = _training_call(state.cells, parts)
-    data = names_read(ast.Tuple(elts=fit.args)) if fit is not None else []
+    data = names_read(ast.Tuple(elts=fit.args)) if fit is not None else [*parts.features, *parts.labels]
     trained_on = [variables[name] for name in data if name in variables]
     return Situation(
         kind=_kind(

@@ -54,7 +54,9 @@ def rules(situation: Situation, parts: Roles) -> str:
     if parts.labels:
         lines.append(f"- Never change {', '.join(parts.labels)}.")
     lines.append("- Import every class that you use; no lambda, no own classes inside the model.")
-    lines.append("- No plots, files, installs or downloads. It must finish within a few seconds.")
+    lines.append(
+        "- No plots, files, installs or downloads. At most 20 lines that finish within a few seconds."
+    )
     return "\n".join(lines)
 
 

@@ -59,8 +59,12 @@ def test_the_strongest_ideas_come_first_most_often() -> None:
     assert boosting > 2 * neighbours > 0
 
 
-def test_a_repair_gets_no_ideas() -> None:
-    assert choose_ideas(SITUATION, Operator.DEBUG) == ()
+def test_a_repair_gets_ideas_only_where_the_data_is_at_fault() -> None:
+    mixed = Situation(kind=Kind.CLASSIFICATION, plain_numbers=False)
+
+    assert choose_ideas(SITUATION, Operator.DEBUG, error="NameError: name 'x' is not defined") == ()
+    assert choose_ideas(mixed, Operator.DEBUG, error="ValueError: could not convert string to float: 'Rome'")
+    assert choose_ideas(mixed, Operator.DEBUG, error="ValueError: Input X contains NaN.")
 
 
 def test_probabilities_are_asked_for_only_where_the_model_can_give_them() -> None:

@@ -141,6 +141,24 @@ def test_long_outputs_keep_head_and_tail() -> None:
     assert "row 5000" not in prompt
 
 
+def test_fifty_megabytes_of_output_are_not_read_through() -> None:
+    """Given outputs far larger than a prompt, only their ends are looked at."""
+
+    class Counted(str):
+        looked_at = 0
+
+        def __getitem__(self, key: object) -> str:
+            part = super().__getitem__(key)  # type: ignore[index]
+            Counted.looked_at += len(part)
+            return part
+
+    huge = Counted("line\n" * 10_000_000)
+
+    build(state(*CELLS, code("chatter()", printed(huge))))
+
+    assert Counted.looked_at < 100_000
+
+
 def test_an_overwritten_progress_bar_shows_its_last_state_and_no_colours() -> None:
     bar = "\r".join(f"\x1b[32m{percent}%\x1b[0m" for percent in range(0, 101, 10)) + "\ndone\n"
 
@@ -204,6 +222,13 @@ def test_every_reply_has_a_start_of_its_own_and_all_begin_alike() -> None:
     assert all(start.startswith(PREFILL) for start in prompt.prefills)
     guided = [start for start in prompt.prefills if start != PREFILL]
     assert len(set(guided)) == len(guided) == 6
+
+
+def test_a_persons_hint_is_not_talked_over_by_ideas() -> None:
+    prompt = build(replies=4, hint="use a ridge regression")
+
+    assert prompt.prefills == (PREFILL,) * 4
+    assert "Ideas" not in text(build(hint="use a ridge regression"))
 
 
 def test_without_starts_of_their_own_the_replies_get_a_list_of_ideas() -> None:

