@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 import traceback
+from importlib.metadata import entry_points
 from typing import Annotated, NoReturn
 
 import typer
@@ -14,6 +15,8 @@ from jupyter_mlagent import __version__
 from jupyter_mlagent.cli import demo, doctor, journal, models, run_command, suggest, tui
 from jupyter_mlagent.errors import MlagentError
 
+COMMANDS = "mlagent.commands"
+"""Entry points of packages that bring a group of commands, each a Typer app."""
 INTERRUPTED = 130
 """The exit code of a program ended by Ctrl-C."""
 
@@ -48,8 +51,21 @@ def options(
     """Options before any command."""
 
 
+def add_commands_of_others() -> None:
+    """Add every group of commands found by entry point; one that fails to load costs a sentence, no more."""
+    for entry in entry_points(group=COMMANDS):
+        try:
+            app.add_typer(entry.load(), name=entry.name)
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            typer.echo(
+                f"mlagent: the commands '{entry.name}' are left out ({entry.value}: {reason}).", err=True
+            )
+
+
 def run() -> NoReturn:
     """Run the command line of this process; never shows a traceback."""
+    add_commands_of_others()
     try:
         app()
     except MlagentError as error:

@@ -1,0 +1,1 @@
+"""Learning on one machine: tasks, and what trains and judges the agent on them."""
