@@ -273,6 +273,43 @@ CASES = [
         settable=True,
     ),
     Case(
+        "scores of all folds, printed as they are",
+        (
+            IMPORTS,
+            SPLIT,
+            "svc = SVC()\nscores = cross_val_score(svc, X, y)",
+            "print('Scores:', scores, scores.std())",
+        ),
+        "cross_val_score(svc, X, y).mean()",
+        UP,
+        "printed in cell 4",
+    ),
+    Case(
+        "a dictionary of scores",
+        (
+            IMPORTS,
+            SPLIT,
+            "m = Ridge().fit(X_train, y_train)\np = m.predict(X_val)\n"
+            "metrics = {'MAE': mean_absolute_error(y_val, p), 'R2': r2_score(y_val, p)}",
+            "metrics",
+        ),
+        "mean_absolute_error(y_val, m.predict(X_val))",
+        DOWN,
+        "shown by cell 4",
+    ),
+    Case(
+        "two scores in a tuple",
+        (
+            IMPORTS,
+            SPLIT,
+            "m = Ridge().fit(X_train, y_train)\np = m.predict(X_val)",
+            "r2_score(y_val, p), mean_absolute_error(y_val, p)",
+        ),
+        "r2_score(y_val, m.predict(X_val))",
+        UP,
+        "shown by cell 4",
+    ),
+    Case(
         "predictions across folds",
         (
             IMPORTS,
