@@ -31,11 +31,8 @@ def test_the_small_model_proposes_and_its_proposal_is_tried(model_lab: Any, brow
     page.open(model_lab.notebook("real.ipynb")).run_cells(2)
     page.focus(1)
     page.press("Alt+Shift+M")
-    shown = (
-        page.proposal.locator(".jp-mlagent-Place, .jp-mlagent-Status")
-        .get_by_text("of")
-        .or_(page.proposal.get_by_text("No usable candidate"))
-    )
+    ended = page.proposal.get_by_text("Candidate 1 of")
+    shown = ended.or_(page.proposal.get_by_text("No usable candidate"))
     shown.first.wait_for()
     assert page.errors == []
     page.context.close()
