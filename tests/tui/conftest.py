@@ -54,7 +54,12 @@ def opened(core: ScriptedCore, notebook: Path) -> Opened:
             if settle:
                 await until(pilot, lambda: app.desk.status.kernel is not KernelState.STARTING)
                 await pilot.pause()
-            yield app, pilot
-            await app.end()
+            try:
+                yield app, pilot
+            finally:
+                for held in (core.hold, core.kernel.hang, core.engine.gate, core.trials.hang):
+                    if held is not None:
+                        held.set()
+                await app.end()
 
     return open_app

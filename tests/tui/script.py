@@ -229,7 +229,13 @@ def write_notebook(folder: Path, node: Any = None, name: str = "cells.ipynb") ->
 Condition = Callable[[], bool]
 
 
+MOST_TURNS = 2_000
+
+
 async def until(pilot: Any, condition: Condition) -> None:
-    """Let the app work until the condition holds."""
-    while not condition():
+    """Let the app work until the condition holds; a condition that never will ends the test."""
+    for _ in range(MOST_TURNS):
+        if condition():
+            return
         await pilot.pause()
+    raise AssertionError("what was waited for did not happen")
