@@ -6,10 +6,9 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 
-import msgspec
-
 from jupyter_mlagent.engine.api import EngineInfo, GenerateEvent, GenerateRequest
 from jupyter_mlagent.engine.call import Call, WorkerDied
+from jupyter_mlagent.engine.encodable import encodable, encodable_message, encodable_request
 from jupyter_mlagent.engine.link import WORKER_COMMAND
 from jupyter_mlagent.engine.protocol import (
     Command,
@@ -103,7 +102,7 @@ class LlamaEngine:
         )
 
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[GenerateEvent]:
-        plain = _encodable_request(request)
+        plain = encodable_request(request)
         turns = self._adopt_loop()
         await turns.take(request.cache_key)
         call: Call | None = None
@@ -121,7 +120,7 @@ class LlamaEngine:
             self._end_turn(turns, call)
 
     async def count_tokens(self, messages: Sequence[ChatMessage]) -> int:
-        plain = tuple(_encodable_message(message) for message in messages)
+        plain = tuple(encodable_message(message) for message in messages)
         self._adopt_loop()
         link = await self._supervisor.linked()
         answer = await self._answer(link.call(lambda id: CountTokens(id=id, messages=plain)))
@@ -129,7 +128,7 @@ class LlamaEngine:
         return answer.tokens
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        plain = tuple(_encodable(text) for text in texts)
+        plain = tuple(encodable(text) for text in texts)
         answer = await self._in_turn(lambda id: Embed(id=id, texts=plain))
         assert isinstance(answer, Embedded)
         return [list(vector) for vector in answer.vectors]
@@ -185,23 +184,3 @@ class LlamaEngine:
             self._turns = Turns()
         self._loop = loop
         return self._turns
-
-
-def _encodable_request(request: GenerateRequest) -> GenerateRequest:
-    raw = request.raw_prompt
-    return msgspec.structs.replace(
-        request,
-        messages=tuple(_encodable_message(message) for message in request.messages),
-        raw_prompt=None if raw is None else _encodable(raw),
-        prefill=_encodable(request.prefill),
-        cache_key=_encodable(request.cache_key),
-    )
-
-
-def _encodable_message(message: ChatMessage) -> ChatMessage:
-    return ChatMessage(role=_encodable(message.role), content=_encodable(message.content))
-
-
-def _encodable(text: str) -> str:
-    """`text` with lone surrogates, which notebooks may hold and UTF-8 cannot, replaced."""
-    return text.encode("utf-8", "replace").decode()

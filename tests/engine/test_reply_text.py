@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_mlagent.engine.llama.text import ReplyText
+from jupyter_mlagent.engine.reply_text import ReplyText
 
 WORDS = st.text(alphabet="ab`\n é漢🙂", max_size=40)
 STOPS = st.lists(st.text(alphabet="ab`\n é", min_size=1, max_size=4), max_size=3)

@@ -22,7 +22,7 @@ from jupyter_mlagent.engine.llama.context import PROMPT_CHUNK, Context
 from jupyter_mlagent.engine.llama.model import Model
 from jupyter_mlagent.engine.llama.prefix import PrefixCache, chunks
 from jupyter_mlagent.engine.llama.sampler import Sampler, log_probabilities, reply_seed
-from jupyter_mlagent.engine.llama.text import ReplyText
+from jupyter_mlagent.engine.reply_text import ReplyText
 from jupyter_mlagent.errors import EngineError
 from jupyter_mlagent.records import Sample
 
