@@ -53,6 +53,15 @@ def notebook_text(*cells: str) -> str:
     return json.dumps({"cells": made, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Minutes of training are run when asked for: `pytest tests/local_rl/tasks -m slow`."""
+    if "slow" in str(config.option.markexpr):
+        return
+    for item in items:
+        if item.path.parent == Path(__file__).parent and item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.skip(reason="trains for minutes; run it with -m slow"))
+
+
 @pytest.fixture
 def notebook() -> Callable[..., str]:
     """Writes a notebook of code cells, as JSON."""
