@@ -17,11 +17,15 @@ from mlagent_tui.desk.status import KernelState
 from mlagent_tui.settings.model import Settings
 from script import ScriptedCore, until, write_notebook
 
+from jupyter_mlagent.paths import models_dir
+
 
 @pytest.fixture(autouse=True)
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Settings, keymap and journal of the person who runs the tests stay out of them."""
     home = tmp_path / "home"
+    # The weights stay where they are; tests marked `model` use them.
+    monkeypatch.setenv("MLAGENT_MODELS", str(models_dir()))
     monkeypatch.setenv("MLAGENT_HOME", str(home))
     monkeypatch.delenv("NO_COLOR", raising=False)
     return home
