@@ -174,6 +174,10 @@ class Trial(Record):
     """Wall time of the cell itself."""
     total_seconds: float = 0.0
     """Wall time from request to report, the metric's evaluation included."""
+    replay_seconds: float = 0.0
+    """Of it, what the fresh engine took to bring the notebook's state back."""
+    audit_seconds: float = 0.0
+    """Of it, what running the cell once more with shuffled labels took."""
     peak_memory_bytes: int | None = None
     """Memory the trial took beyond what it shares with the kernel."""
     engine: TryEngine = TryEngine.STATIC

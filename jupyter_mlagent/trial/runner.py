@@ -7,6 +7,8 @@ import contextlib
 import secrets
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mlagent_kernel import wire
@@ -25,7 +27,8 @@ from jupyter_mlagent.records import (
     Variable,
 )
 from jupyter_mlagent.trial.api import KernelLink, MetricReading, Probe, TrialLimits
-from jupyter_mlagent.trial.choice import choose
+from jupyter_mlagent.trial.choice import ELSEWHERE, choose
+from jupyter_mlagent.trial.fresh import FreshProcess
 from jupyter_mlagent.trial.inject import call
 from jupyter_mlagent.trial.outputs import OutputList
 from jupyter_mlagent.trial.reports import ReportPipe, private_folder
@@ -41,14 +44,17 @@ class KernelTrials:
     def __init__(self, link: KernelLink) -> None:
         self._link = link
         self._guard: tuple[Guard, str] | None = None
+        self._same_machine: bool | None = None
         self._pipe: ReportPipe | None = None
+        self._fresh = FreshProcess()
 
     async def probe(self) -> Probe:
         with private_folder() as folder:
             nonce = secrets.token_hex(16)
             (folder / "nonce").write_text(nonce)
             found = await call(self._link, "probe", {"folder": str(folder)})
-        engine, why = choose(unsafe_to_fork=found["unsafe"], same_machine=found["nonce"] == nonce)
+        self._same_machine = found["nonce"] == nonce
+        engine, why = choose(unsafe_to_fork=found["unsafe"], same_machine=self._same_machine)
         guard, guard_why = await self._guard_here()
         return Probe(
             python=found["python"],
@@ -66,9 +72,9 @@ class KernelTrials:
 
     async def read_metric(self, metric: Metric, limits: TrialLimits) -> MetricReading:
         guard, _ = await self._guard_here()
-        report = await self._run(None, metric, None, limits, guard, lambda _: None)
-        found = report.get("metric") or {}
-        return MetricReading(value=found.get("value"), reason=found.get("reason") or report["reason"])
+        done = await self._run(_Request(None, metric, None, limits, guard), lambda _: None)
+        found = done.report.get("metric") or {}
+        return MetricReading(value=found.get("value"), reason=found.get("reason") or done.report["reason"])
 
     async def try_cell(
         self,
@@ -97,8 +103,8 @@ class KernelTrials:
             if shown is not None and on_output is not None:
                 on_output(shown)
 
-        report = await self._run(code, metric, metric_before, limits, guard, take)
-        return _trial(report, outputs, guard, metric_before, time.perf_counter() - began)
+        done = await self._run(_Request(code, metric, metric_before, limits, guard), take)
+        return _trial(done, outputs, guard, metric_before, time.perf_counter() - began)
 
     async def cancel(self) -> None:
         if self._pipe is not None:
@@ -106,6 +112,7 @@ class KernelTrials:
 
     async def close(self) -> None:
         await self.cancel()
+        await self._fresh.close()
 
     async def _guard_here(self) -> tuple[Guard, str]:
         if self._guard is None:
@@ -113,33 +120,76 @@ class KernelTrials:
             self._guard = Guard(found["tier"]), found["reason"]
         return self._guard
 
-    async def _run(
-        self,
-        code: str | None,
-        metric: Metric | None,
-        before: float | None,
-        limits: TrialLimits,
-        guard: Guard,
-        take: Callable[[dict[str, Any]], None],
-    ) -> dict[str, Any]:
-        """The supervisor's report on one request."""
+    async def _is_same_machine(self) -> bool:
+        if self._same_machine is None:
+            await self.probe()
+        return bool(self._same_machine)
+
+    async def _run(self, request: _Request, take: Callable[[dict[str, Any]], None]) -> _Done:
+        """Serve a request with the best engine that is safe now."""
+        if not await self._is_same_machine():
+            return await self._check(request, ELSEWHERE)
         with ReportPipe() as pipe:
-            spec = wire.TrialSpec(
-                fifo=str(pipe.path),
-                code=code,
-                limits=wire.Limits(**{name: getattr(limits, name) for name in limits.__struct_fields__}),
-                tier=guard.value,
-                metric=_metric_spec(metric, before),
-            )
             self._pipe = pipe
             try:
-                started = await call(self._link, "start", {"spec": spec.to_json()})
-                report = await _follow(pipe, take)
+                spec = request.spec(pipe.path)
+                started = await call(self._link, "start", {"spec": spec})
+                if "pid" in started:
+                    report = await _follow(pipe, take)
+                    engine, why = TryEngine.FORK, ""
+                else:
+                    engine, why = choose(unsafe_to_fork=started["unsafe"], same_machine=True)
+                    if engine is TryEngine.STATIC:
+                        return await self._check(request, why)
+                    surroundings = await call(self._link, "surroundings", {})
+                    await self._fresh.request(spec, surroundings, request.sources, self._link.python)
+                    report = await _follow(pipe, take)
             finally:
                 self._pipe = None
-        with contextlib.suppress(KernelError, asyncio.TimeoutError):
-            await call(self._link, "reap", {"pid": started["pid"]})
-        return report
+        if "pid" in started:
+            with contextlib.suppress(KernelError, asyncio.TimeoutError):
+                await call(self._link, "reap", {"pid": started["pid"]})
+        return _Done(report, engine, why)
+
+    async def _check(self, request: _Request, why: str) -> _Done:
+        """The static engine: the kernel compiles the cell and looks its names up, and nothing runs."""
+        found = await call(self._link, "check", {"code": request.code or ""})
+        reason = f"{why} {found['problem'] or 'The cell compiles and its names are known.'}"
+        return _Done({"status": "not_tried", "reason": reason}, TryEngine.STATIC, "")
+
+
+@dataclass(frozen=True)
+class _Request:
+    code: str | None
+    metric: Metric | None
+    before: float | None
+    limits: TrialLimits
+    guard: Guard
+
+    @property
+    def sources(self) -> list[str]:
+        """What will be run."""
+        metric = self.metric.expression if self.metric is not None else None
+        return [source for source in (self.code, metric) if source]
+
+    def spec(self, fifo: Path) -> str:
+        limits = {name: getattr(self.limits, name) for name in self.limits.__struct_fields__}
+        return wire.TrialSpec(
+            fifo=str(fifo),
+            code=self.code,
+            limits=wire.Limits(**limits),
+            tier=self.guard.value,
+            metric=_metric_spec(self.metric, self.before),
+        ).to_json()
+
+
+@dataclass(frozen=True)
+class _Done:
+    """A supervisor's report, the engine that gave it, and why that one where it is not the fastest."""
+
+    report: dict[str, Any]
+    engine: TryEngine
+    why: str
 
 
 def _metric_spec(metric: Metric | None, before: float | None) -> wire.MetricSpec | None:
@@ -160,34 +210,34 @@ async def _follow(pipe: ReportPipe, take: Callable[[dict[str, Any]], None]) -> d
 
 
 def _trial(
-    report: dict[str, Any],
-    outputs: OutputList,
-    guard: Guard,
-    metric_before: float | None,
-    total_seconds: float,
+    done: _Done, outputs: OutputList, guard: Guard, metric_before: float | None, total_seconds: float
 ) -> Trial:
+    report = done.report
     failure = report.get("error")
     measured = report.get("metric") or {}
     cheated = bool(measured.get("cheated"))
+    reasons = (report["reason"], measured.get("reason", ""), done.why)
     return Trial(
         status=TrialStatus.BLOCKED if cheated else TrialStatus(report["status"]),
         metric_before=metric_before,
         metric_after=measured.get("value"),
         cheated=cheated,
         outputs=outputs.all(),
-        error=None
-        if failure is None
-        else TrialError(
-            name=failure["ename"], value=failure["evalue"], traceback=tuple(failure["traceback"])
-        ),
+        error=None if failure is None else _error(failure),
         seconds=report.get("seconds", 0.0),
         total_seconds=total_seconds,
         peak_memory_bytes=report.get("peak_memory_bytes"),
-        engine=TryEngine.FORK,
+        engine=done.engine,
         guard=guard,
-        reason=report["reason"] or measured.get("reason", ""),
+        reason=" ".join(reason for reason in reasons if reason),
         side_effects=_side_effects(report),
+        replay_seconds=report.get("replay_seconds", 0.0),
+        audit_seconds=measured.get("audit_seconds", 0.0),
     )
+
+
+def _error(failure: dict[str, Any]) -> TrialError:
+    return TrialError(name=failure["ename"], value=failure["evalue"], traceback=tuple(failure["traceback"]))
 
 
 def _side_effects(report: dict[str, Any]) -> SideEffects:

@@ -11,8 +11,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from . import guard, history, safety, supervisor
+from . import guard, history, replay, safety, static, supervisor
 from .forking import flush_c_streams
+from .memory import private_memory
 from .probe import variables
 from .wire import TrialSpec
 
@@ -31,7 +32,11 @@ def start(text: str) -> str:
         return json.dumps({"unsafe": unsafe})
     spec = TrialSpec.from_json(json.loads(text)["spec"])
     _flush()
-    pid = supervisor.start(spec, _shell())
+    report = os.open(spec.fifo, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        pid = supervisor.start(spec, _shell(), report)
+    finally:
+        os.close(report)
     _supervisors.add(pid)
     return json.dumps({"pid": pid})
 
@@ -68,6 +73,31 @@ def probe(text: str) -> str:
             "nonce": _nonce(json.loads(text)["folder"]),
         }
     )
+
+
+def surroundings(_text: str) -> str:
+    """What a fresh process needs to become equal to this kernel: `replay.State`'s fields, and its program."""
+    shell = _shell()
+    startup = getattr(getattr(shell, "profile_dir", None), "startup_dir", "")
+    return json.dumps(
+        {
+            "python": sys.executable,
+            "environ": dict(os.environ),
+            "state": {
+                "history": history.executed(shell),
+                "cwd": _cwd(),
+                "path": sys.path,
+                "startup": str(startup),
+                "types": replay.own_types(shell),
+                "kernel_bytes": private_memory(),
+            },
+        }
+    )
+
+
+def check(text: str) -> str:
+    """`{"problem": ...}`: what is wrong with the cell `{"code": ...}`, found without running it."""
+    return json.dumps({"problem": static.problem_with(json.loads(text)["code"], _shell())})
 
 
 def available_guard(text: str) -> str:

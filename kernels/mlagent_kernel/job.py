@@ -6,6 +6,7 @@ import contextlib
 import os
 import select
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,12 +62,16 @@ class Ending:
     """Why the guard could not be set up."""
 
 
+Work = Callable[[guard.Confinement, TrialEnds], None]
+"""What runs in the confined process; it is ended when this returns."""
+
+
 class Job:
     """Fork a warden that forks `work`. Start it where nothing but the current thread runs."""
 
     def __init__(
         self,
-        work: Callable[[guard.Confinement, TrialEnds], None],
+        work: Work,
         resources: Resources,
         payload: int,
         private: Iterable[int],
@@ -77,6 +82,9 @@ class Job:
         ends = TrialEnds(events[1], requests[0], out[1], err[1], payload)
         ours = (events[0], requests[1], out[0], err[0], status[0], command[1])
         self.ending: Ending | None = None
+        self.inbox: deque[Message] = deque()
+        """Messages that were read and not yet dealt with."""
+        self._effects: dict[str, Any] | None = None
         self._pid = fork()
         if self._pid == 0:
             for descriptor in (*ours, *private):
@@ -134,6 +142,8 @@ class Job:
         for message in self._status.read():
             if message.get("kind") == "failed":
                 self.ending = Ending(failed=str(message.get("reason")))
+            elif message.get("kind") == "effects":
+                self._effects = message["effects"]
             elif message.get("kind") == "ended":
                 self.ending = Ending(
                     message["over"], message["peak_bytes"], message["exit_status"], message["effects"]
@@ -181,6 +191,16 @@ class Job:
             del self._raw[descriptor]
             self._poll.unregister(descriptor)
         return text_of(data.decode("utf-8", "replace"))
+
+    def effects(self, seconds: float = 10.0) -> dict[str, Any] | None:
+        """What the trial has written so far; None when it ended or the warden did not answer in time."""
+        self._effects = None
+        deadline = time.monotonic() + seconds
+        with contextlib.suppress(OSError):
+            os.write(self._command, warden.EFFECTS)
+        while self._effects is None and self.ending is None and time.monotonic() < deadline:
+            self.poll(0.1)
+        return self._effects
 
     def kill(self) -> None:
         """Have the warden end the trial; `poll` until `ending` is set."""

@@ -54,12 +54,16 @@ def run(
     events = LineWriter(ends.events)
     inheritance.settle(ends)
     events.send({"kind": "running"})
-    try:
-        answer = _Judge(question, namespace).answer()
-    except LookupError as error:
-        answer = {"value": None, "reason": str(error)}
-    events.send({"kind": "judged", **answer})
+    events.send({"kind": "judged", **answer(question, namespace)})
     os.read(ends.requests, 1)
+
+
+def answer(question: Question, namespace: dict[str, Any]) -> Message:
+    """Answer in this process, whose namespace is changed by it."""
+    try:
+        return _Judge(question, namespace).answer()
+    except LookupError as error:
+        return {"value": None, "reason": str(error)}
 
 
 class _Judge:

@@ -14,6 +14,15 @@ def available_memory() -> int:
     return min(value for value in found if value is not None) if any(found) else _UNKNOWN
 
 
+def private_memory() -> int:
+    """Bytes of anonymous memory this process holds; 0 where the system does not tell."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_bytes().splitlines():
+            if line.startswith(b"RssAnon:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
 def _meminfo() -> int | None:
     with contextlib.suppress(OSError):
         for line in Path("/proc/meminfo").read_bytes().splitlines():

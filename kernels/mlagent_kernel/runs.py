@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import os
 import select
+import tempfile
 import time
-from collections.abc import Callable
 from typing import Any
 
-from . import judge, trial
+from . import guard, judge, trial
 from .channel import Outbox
-from .job import Job, Resources
+from .job import Job, Resources, Work
 from .judge import Question
 from .kernel_state import Inheritance
 from .outputs import OutputBudget
@@ -27,42 +27,24 @@ class AbandonedError(Exception):
     """Nobody waits for the result any more."""
 
 
-class Runs:
-    """Starts trials and judges from this process' pristine memory."""
+class Workshop:
+    """Starts confined processes, passes their outputs to the host, and ends them with it."""
 
-    def __init__(
-        self, shell: Any, inheritance: Inheritance, resources: Resources, kernel_pid: int, outbox: Outbox
-    ) -> None:
-        self._shell = shell
-        self._inheritance = inheritance
-        self._resources = resources
-        self._kernel_pid = kernel_pid
-        self._outbox = outbox
-        self._budget = OutputBudget(resources.output_bytes)
+    def __init__(self, resources: Resources, parent_pid: int, outbox: Outbox) -> None:
+        """`parent_pid`: the process that started this one; when it is gone, so is the reason to go on."""
+        self._parent_pid = parent_pid
         self._jobs: list[Job] = []
         self._payloads: dict[int, int] = {}
+        self.serve(resources, outbox)
 
-    @property
-    def namespace(self) -> dict[str, Any]:
-        """The kernel's variables, as they were."""
-        names: dict[str, Any] = self._shell.user_ns
-        return names
+    def serve(self, resources: Resources, outbox: Outbox) -> None:
+        """Turn to a new request: its limits for the jobs to come, its pipe for outputs."""
+        self._resources = resources
+        self._outbox = outbox
+        self._budget = OutputBudget(resources.output_bytes)
 
-    def transform(self, code: str) -> str:
-        """A cell as Python, after IPython's magics."""
-        text: str = self._shell.transform_cell(code)
-        return text
-
-    def start_trial(self, order: trial.Order) -> Job:
-        return self._start(
-            lambda confinement, ends: trial.run(order, self._shell, self._inheritance, confinement, ends)
-        )
-
-    def start_judge(self, question: Question) -> Job:
-        return self._start(lambda _, ends: judge.run(question, self.namespace, self._inheritance, ends))
-
-    def _start(self, work: Callable[..., None]) -> Job:
-        payload = os.memfd_create("mlagent-payload", os.MFD_CLOEXEC)
+    def start(self, work: Work) -> Job:
+        payload = _unnamed_file()
         private = [self._outbox.descriptor, *self._payloads.values()]
         for other in self._jobs:
             private += other.descriptors
@@ -89,28 +71,107 @@ class Runs:
         began: float | None = None
         deadline = time.monotonic() + _SETUP_SECONDS
         while True:
-            for message in self._poll(job, deadline, show):
-                kind = message.get("kind")
-                if kind == "running" and began is None:
-                    began = time.monotonic()
-                    deadline = began + seconds
-                elif kind == "finished" and began is not None:
-                    return {**message, "seconds": time.monotonic() - began}
-            spent = time.monotonic() - began if began is not None else 0.0
-            if job.ending is not None:
-                return {"kind": "gone", "seconds": spent}
-            if time.monotonic() >= deadline:
+            message = self._next(job, deadline, show)
+            kind = message.get("kind") if message is not None else ""
+            if kind == "running" and began is None:
+                began = time.monotonic()
+                deadline = began + seconds
+            elif kind == "finished" and began is not None:
+                return {**(message or {}), "seconds": time.monotonic() - began}
+            elif message is None:
+                spent = time.monotonic() - began if began is not None else 0.0
+                if job.ending is not None:
+                    return {"kind": "gone", "seconds": spent}
                 return {"kind": "late" if began is not None else "stuck", "seconds": spent}
 
     def ask(self, job: Job, question: Message, deadline: float, *, show: bool = False) -> Message | None:
         """A trial's answer to a question; None when it died or took too long."""
-        return self._await(job, "answered", deadline, show) if job.request(question) else None
+        return self.wait_for(job, "answered", deadline, show=show) if job.request(question) else None
+
+    def payload(self, job: Job, size: int) -> bytes:
+        """What a trial wrote into its file."""
+        found = bytearray()
+        while len(found) < size:
+            piece = os.pread(self._payloads[id(job)], size - len(found), len(found))
+            if not piece:
+                break
+            found += piece
+        return bytes(found)
+
+    def wait_for(self, job: Job, kind: str, deadline: float, *, show: bool = False) -> Message | None:
+        """The job's next message of that kind, others dropped; None when it ended or the time is over."""
+        while True:
+            message = self._next(job, deadline, show)
+            if message is None or message.get("kind") == kind:
+                return message
+
+    def _next(self, job: Job, deadline: float, show: bool) -> Message | None:
+        """A job's next message that is no output. Raises AbandonedError."""
+        while not job.inbox and job.ending is None and time.monotonic() < deadline:
+            self._poll(job, deadline, show)
+        return job.inbox.popleft() if job.inbox else None
+
+    def _poll(self, job: Job, deadline: float, show: bool) -> None:
+        job.watch(self._outbox.descriptor, select.POLLOUT if self._outbox else 0)
+        news = job.poll(min(_POLL_SECONDS, deadline - time.monotonic()))
+        self._outbox.pump()
+        if self._outbox.broken or _hung_up(self._outbox.descriptor) or os.getppid() != self._parent_pid:
+            self.finish_all()
+            raise AbandonedError
+        job.inbox.extend(message for message in news if not self._is_output(message, show))
+
+    def _is_output(self, message: Message, show: bool) -> bool:
+        kind = message.get("kind")
+        if kind not in ("output", "dropped"):
+            return False
+        if show:
+            shown = self._budget.admit(message["output"]) if kind == "output" else self._budget.cut()
+            for output in shown:
+                self._outbox.send({"kind": "output", "output": output})
+        return True
+
+
+class Runs(Workshop):
+    """Trials and judges forked from this process' pristine copy of a kernel."""
+
+    def __init__(
+        self,
+        shell: Any,
+        inheritance: Inheritance,
+        resources: Resources,
+        parent_pid: int,
+        outbox: Outbox,
+        around: guard.Confinement | None = None,
+    ) -> None:
+        """`around`: the confinement this process is itself in, where it is in one."""
+        super().__init__(resources, parent_pid, outbox)
+        self._shell = shell
+        self._inheritance = inheritance
+        self._around = around
+
+    @property
+    def namespace(self) -> dict[str, Any]:
+        """The kernel's variables, as they were."""
+        names: dict[str, Any] = self._shell.user_ns
+        return names
+
+    def transform(self, code: str) -> str:
+        """A cell as Python, after IPython's magics."""
+        text: str = self._shell.transform_cell(code)
+        return text
+
+    def start_trial(self, order: trial.Order) -> Job:
+        return self.start(
+            lambda confinement, ends: trial.run(
+                order, self._shell, self._inheritance, self._around or confinement, ends
+            )
+        )
 
     def verdict_of(self, question: Question, deadline: float) -> Message:
         """A judge's answer; a `reason` without a `value` when there is none."""
-        job = self.start_judge(question)
+        job = self.start(lambda _, ends: judge.run(question, self.namespace, self._inheritance, ends))
         try:
-            answer = self._await(job, "judged", deadline, False)
+            answer = self.wait_for(job, "judged", deadline)
             if answer is not None:
                 return answer
             ending = job.ending
@@ -123,43 +184,13 @@ class Runs:
         reason = ending.failed or "The process that evaluated the metric ended unexpectedly."
         return {"value": None, "reason": reason}
 
-    def payload(self, job: Job, size: int) -> bytes:
-        """What a trial wrote into its file."""
-        found = bytearray()
-        while len(found) < size:
-            piece = os.pread(self._payloads[id(job)], size - len(found), len(found))
-            if not piece:
-                break
-            found += piece
-        return bytes(found)
 
-    def _await(self, job: Job, kind: str, deadline: float, show: bool) -> Message | None:
-        while True:
-            for message in self._poll(job, deadline, show):
-                if message.get("kind") == kind:
-                    return message
-            if job.ending is not None or time.monotonic() >= deadline:
-                return None
-
-    def _poll(self, job: Job, deadline: float, show: bool) -> list[Message]:
-        """A job's messages but its outputs. Raises AbandonedError."""
-        job.watch(self._outbox.descriptor, select.POLLOUT if self._outbox else 0)
-        news = job.poll(min(_POLL_SECONDS, deadline - time.monotonic()))
-        self._outbox.pump()
-        if self._outbox.broken or _hung_up(self._outbox.descriptor) or os.getppid() != self._kernel_pid:
-            self.finish_all()
-            raise AbandonedError
-        return [message for message in news if not self._is_output(message, show)]
-
-    def _is_output(self, message: Message, show: bool) -> bool:
-        kind = message.get("kind")
-        if kind not in ("output", "dropped"):
-            return False
-        if show:
-            shown = self._budget.admit(message["output"]) if kind == "output" else self._budget.cut()
-            for output in shown:
-                self._outbox.send({"kind": "output", "output": output})
-        return True
+def _unnamed_file() -> int:
+    try:
+        return os.memfd_create("mlagent-payload", os.MFD_CLOEXEC)
+    except OSError:  # inside the guard, where a supervisor in a fresh process runs
+        with tempfile.TemporaryFile() as file:
+            return os.dup(file.fileno())
 
 
 def _hung_up(descriptor: int) -> bool:

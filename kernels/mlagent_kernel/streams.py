@@ -21,8 +21,10 @@ _GATHER_SECONDS = 0.05
 class OutputSink:
     """Orders text and displayed objects into one sequence of messages; any thread may use it."""
 
-    def __init__(self, events: LineWriter) -> None:
+    def __init__(self, events: LineWriter, *, muted: bool = False) -> None:
+        """`muted`: swallow everything."""
         self._events = events
+        self._muted = muted
         self._lock = threading.RLock()
         self._name = ""
         self._texts: list[str] = []
@@ -34,6 +36,8 @@ class OutputSink:
         threading.Thread(target=self._tick, name="mlagent-outputs", daemon=True).start()
 
     def text(self, name: str, text: str) -> None:
+        if self._muted:
+            return
         with self._lock:
             if name != self._name:
                 self.flush()
@@ -44,6 +48,8 @@ class OutputSink:
                 self.flush()
 
     def display(self, output: Output) -> None:
+        if self._muted:
+            return
         with self._lock:
             self.flush()
             self._events.send({"kind": "output", "output": output})

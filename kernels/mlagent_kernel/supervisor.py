@@ -12,13 +12,14 @@ import signal
 from dataclasses import asdict
 from typing import Any, NoReturn
 
+from . import guard
 from .channel import Outbox
 from .forking import fork
-from .job import Ending, Resources
+from .job import Resources
 from .kernel_state import Inheritance
 from .measuring import Measuring
 from .memory import available_memory
-from .outputs import error, text_of
+from .report import report_of
 from .runs import AbandonedError, Runs
 from .trial import Order
 from .wire import Message, TrialSpec
@@ -27,29 +28,35 @@ _DRAIN_SECONDS = 20.0
 _MEMORY_SHARE = 0.5
 
 
-def start(spec: TrialSpec, shell: Any) -> int:
-    """Fork a supervisor for one request; returns its process id at once. Call on the idle main thread."""
+def start(spec: TrialSpec, shell: Any, report: int, around: guard.Confinement | None = None) -> int:
+    """Fork a supervisor for one request; returns its process id at once. Call on the idle main thread.
+
+    `report`: the descriptor to report on; it stays the caller's. Being open before the fork, it shows the
+    host the end of the stream even when the fork dies at once. `around`: the confinement this process is in
+    itself.
+    """
     inheritance = Inheritance()
     kernel_pid = os.getpid()
-    # Opened before the fork, so that the host sees the end of the stream even when the fork dies at once.
-    report = os.open(spec.fifo, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        pid = fork()
-        if pid == 0:
-            _be_supervisor(spec, shell, inheritance, kernel_pid, report)
-        return pid
-    finally:
-        os.close(report)
+    pid = fork()
+    if pid == 0:
+        _be_supervisor(spec, shell, inheritance, kernel_pid, report, around)
+    return pid
 
 
 def _be_supervisor(
-    spec: TrialSpec, shell: Any, inheritance: Inheritance, kernel_pid: int, report_pipe: int
+    spec: TrialSpec,
+    shell: Any,
+    inheritance: Inheritance,
+    kernel_pid: int,
+    report_pipe: int,
+    around: guard.Confinement | None,
 ) -> NoReturn:
     try:
         _leave_kernel()
         outbox = Outbox(report_pipe)
         try:
-            report = _serve(spec, shell, inheritance, kernel_pid, outbox)
+            runs = Runs(shell, inheritance, resources_of(spec), kernel_pid, outbox, around)
+            report = _serve(spec, runs)
         except AbandonedError:
             os._exit(0)
         except BaseException as failure:  # the host must hear of it, and the kernel's copy must not run on
@@ -71,17 +78,20 @@ def _leave_kernel() -> None:
         signal.signal(sign, signal.SIG_DFL)
 
 
-def _serve(spec: TrialSpec, shell: Any, inheritance: Inheritance, kernel_pid: int, outbox: Outbox) -> Message:
-    """Do what the request asks for; returns the report. Raises AbandonedError."""
+def resources_of(spec: TrialSpec) -> Resources:
     limits = spec.limits
-    resources = Resources(
+    return Resources(
         tier=spec.tier,
         memory_bytes=limits.memory_bytes or int(available_memory() * _MEMORY_SHARE),
         disk_bytes=limits.disk_bytes,
         processes=limits.processes,
         output_bytes=limits.output_bytes,
     )
-    runs = Runs(shell, inheritance, resources, kernel_pid, outbox)
+
+
+def _serve(spec: TrialSpec, runs: Runs) -> Message:
+    """Do what the request asks for; returns the report. Raises AbandonedError."""
+    limits = spec.limits
     measuring = Measuring(runs, spec.metric, limits) if spec.metric is not None else None
     if spec.code is None:
         assert measuring is not None
@@ -95,72 +105,7 @@ def _serve(spec: TrialSpec, shell: Any, inheritance: Inheritance, kernel_pid: in
         measured = measuring.after(job, spec.code, outcome["seconds"])
     runs.finish(job, show=True)
     assert job.ending is not None
-    report = _report(outcome, job.ending, spec)
+    report = report_of(outcome, job.ending, spec)
     if measured is not None and report["status"] == "ok":
         report["metric"] = asdict(measured)
     return report
-
-
-def _report(outcome: Message, ending: Ending, spec: TrialSpec) -> Message:
-    """The verdict on a cell from what its process said (untrusted) and how it ended (trusted)."""
-    status, reason, failure = _verdict(outcome, ending, spec)
-    return {
-        "status": status,
-        "reason": reason,
-        "error": failure,
-        "seconds": outcome["seconds"],
-        "peak_memory_bytes": ending.peak_bytes,
-        "effects": ending.effects or {},
-        "observations": _observations(outcome.get("observations")),
-    }
-
-
-def _verdict(outcome: Message, ending: Ending, spec: TrialSpec) -> tuple[str, str, Message | None]:
-    if ending.failed:
-        return "not_tried", text_of(ending.failed), None
-    if ending.over == "memory":
-        return "out_of_memory", "The cell needs more memory than a trial may take.", None
-    if ending.over == "processes":
-        return "blocked", f"The cell started more than {spec.limits.processes} processes.", None
-    if outcome["kind"] == "stuck":
-        return "not_tried", "The copy of the kernel did not start in time.", None
-    if outcome["kind"] == "late":
-        return "timeout", f"The cell was still running after {spec.limits.seconds:g} s.", None
-    if outcome["kind"] == "gone":
-        return _verdict_on_death(ending)
-    failure = outcome.get("error")
-    if not isinstance(failure, dict):
-        return "ok", "", None
-    failure = error(failure.get("ename"), failure.get("evalue"), failure.get("traceback"))
-    if outcome.get("out_of_memory") is True:
-        return "out_of_memory", "The cell needs more memory than a trial may take.", failure
-    blocked = text_of(outcome.get("blocked"))
-    if blocked:
-        return "blocked", f"The cell tried to {blocked}, which a trial may not do.", failure
-    return "error", "", failure
-
-
-def _verdict_on_death(ending: Ending) -> tuple[str, str, Message | None]:
-    status = ending.exit_status
-    if status is None:
-        return "not_tried", "The trial's process disappeared.", None
-    if os.WIFSIGNALED(status):
-        number = os.WTERMSIG(status)
-        try:
-            name = signal.Signals(number).name
-        except ValueError:
-            name = str(number)
-        text = f"The cell's process was killed by signal {name}."
-    else:
-        text = f"The cell ended its process with exit code {os.WEXITSTATUS(status)}."
-    return "error", text, error("ProcessExit", text, [])
-
-
-def _observations(value: object) -> Message:
-    """What a trial says it reached for: two short lists of strings, whatever it sent."""
-    found = value if isinstance(value, dict) else {}
-    lists = {key: found.get(key) for key in ("network", "refused")}
-    return {
-        key: [text_of(item)[:300] for item in items[:50]] if isinstance(items, list) else []
-        for key, items in lists.items()
-    }

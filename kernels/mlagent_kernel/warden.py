@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 from . import guard
 from .channel import LineWriter
 
-KILL = b"k"
+KILL, EFFECTS = b"k", b"e"
 _POLL_SECONDS = 0.02
 _NEVER_SECONDS = 1e6
 _PR_SET_PDEATHSIG = 1
@@ -38,7 +38,7 @@ class Warrant:
     disk_bytes: int
     processes: int
     command: int
-    """Read end: KILL, or the end of the stream, ends the trial."""
+    """Read end: EFFECTS asks for what was written so far; KILL, or the end of the stream, ends the trial."""
     status: int
     """Write end: `started`, `over` and `ended` messages for the supervisor."""
     keep: tuple[int, ...]
@@ -74,7 +74,7 @@ def _supervise(warrant: Warrant, status: LineWriter, work: Work) -> None:
     for descriptor in warrant.keep:
         os.close(descriptor)
     status.send({"kind": "started"})
-    over, peak, exit_status = _watch(warrant, confinement, pid)
+    over, peak, exit_status = _watch(warrant, confinement, pid, status)
     confinement.kill_all(pid)
     status.send(
         {
@@ -135,7 +135,9 @@ def _die_with_parent() -> None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def _watch(warrant: Warrant, confinement: guard.Confinement, pid: int) -> tuple[str, int, int | None]:
+def _watch(
+    warrant: Warrant, confinement: guard.Confinement, pid: int, status: LineWriter
+) -> tuple[str, int, int | None]:
     """Until it exits, exceeds a limit, or the supervisor says so: (limit exceeded, peak, exit status)."""
     poll = select.poll()
     poll.register(warrant.command, select.POLLIN)
@@ -146,7 +148,9 @@ def _watch(warrant: Warrant, confinement: guard.Confinement, pid: int) -> tuple[
     while True:
         ready = {descriptor for descriptor, _ in poll.poll(_POLL_SECONDS * 1000)}
         if warrant.command in ready:
-            return "", peak, None
+            if os.read(warrant.command, 1) != EFFECTS:
+                return "", peak, None
+            status.send({"kind": "effects", "effects": confinement.effects()})
         found, exit_status = os.waitpid(pid, os.WNOHANG)
         if found:
             return "", peak, exit_status

@@ -27,6 +27,14 @@ class MetricSpec:
     before: float | None = None
     """The metric as the kernel stands, where the host knows it: decides whether a result needs an audit."""
 
+    @property
+    def sign(self) -> int:
+        return 1 if self.maximize else -1
+
+    def improved_by(self, value: float) -> bool:
+        """Whether `value` is better than before; with nothing before, any value is."""
+        return self.before is None or self.sign * (value - self.before) > 0
+
 
 @dataclass(frozen=True)
 class TrialSpec:

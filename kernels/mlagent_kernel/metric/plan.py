@@ -80,6 +80,14 @@ def make(source: str, namespace: Mapping[str, Any]) -> Plan:
     )
 
 
+def try_make(source: str, namespace: Mapping[str, Any]) -> tuple[Plan | None, str]:
+    """(plan, "") or (None, why there is none)."""
+    try:
+        return make(source, namespace), ""
+    except (SyntaxError, ValueError, RecursionError) as error:
+        return None, f"The metric is not a Python expression: {error}."
+
+
 def _final(role: Role, on_features: bool) -> Role:
     return Role.TRUTH if on_features and role is Role.FEATURES else role
 
