@@ -44,7 +44,7 @@ async def test_an_accepted_proposal_runs_here_as_it_was_tried(cell: Cell, endpoi
 
     assert "as tried" in said
     assert "RandomForestClassifier" in await cell("type(model).__name__")
-    assert "RandomForestClassifier" in await cell("[line for line in In if 'n_estimators' in line][-1]")
+    assert "RandomForestClassifier" in await cell("[line for line in In if 'n_estimators' in line][0]")
 
 
 async def test_suggesting_leaves_the_variables_alone(cell: Cell, endpoint: str) -> None:
