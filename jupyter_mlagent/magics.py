@@ -133,7 +133,8 @@ class MlagentMagics(Magics):  # type: ignore[misc]
         print(f"waiting {len(companion.session.outstanding)} proposals")  # noqa: T201
 
     def _ranked(self, rank: int) -> Candidate:
-        for candidate in self._ready().session.outstanding:
+        waiting = self._companion.session.outstanding if self._companion else ()
+        for candidate in waiting:
             if candidate.rank == rank:
                 return candidate
         raise MlagentError(f"There is no candidate {rank} waiting; run %mlagent suggest first.")
