@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "breast_cancer.ipynb"
-MODEL = "qwen2.5-coder-0.5b-instruct-q4_k_m"
+MODEL = "qwen2.5-coder-0.5b"
 
 
 class Terminal:
@@ -34,7 +34,7 @@ class Terminal:
     def screen(self) -> str:
         return self._tmux("capture-pane", "-p", "-t", "main")
 
-    def wait_for(self, *words: str, looks: int = 2_000) -> str:
+    def wait_for(self, *words: str, looks: int = 600) -> str:
         """Look until one of the words is on the screen."""
         for _ in range(looks):
             shown = self.screen
