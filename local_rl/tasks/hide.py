@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 
 from local_rl.tasks.errors import TaskError
+from local_rl.tasks.process import HASH_SEED
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUSER = 0x10000000
@@ -51,7 +52,7 @@ def write_kernelspec(kernels: Path, hidden: Path) -> str:
         "argv": command(hidden, launch),
         "display_name": "Python 3 (answers hidden)",
         "language": "python",
-        "env": {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        "env": {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONHASHSEED": HASH_SEED},
     }
     (folder / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
     return KERNELSPEC
