@@ -1,4 +1,4 @@
-"""The tasks that come with the package: nine to learn from, ten to be judged by."""
+"""The tasks that come with the package: some to learn from, others to be judged by."""
 
 from __future__ import annotations
 
