@@ -22,6 +22,7 @@ from mlagent_tui.desk.core import Core
 from mlagent_tui.desk.desk import Desk
 from mlagent_tui.desk.events import DeskEvent, Said, Severity
 from mlagent_tui.dialogs.choice import Answer, ChoiceScreen
+from mlagent_tui.hangup import let_go_of_terminal
 from mlagent_tui.news import News
 from mlagent_tui.notebook.screen import NotebookScreen
 from mlagent_tui.settings.model import Settings
@@ -106,9 +107,13 @@ class MlagentApp(App[str | None]):
 
     def _catch_signals(self) -> None:
         loop = asyncio.get_running_loop()
-        for name in ("SIGHUP", "SIGTERM"):
+        for name, handler in (("SIGHUP", self._terminal_gone), ("SIGTERM", self.hang_up)):
             with contextlib.suppress(NotImplementedError, RuntimeError, AttributeError, ValueError):
-                loop.add_signal_handler(getattr(signal, name), self.hang_up)
+                loop.add_signal_handler(getattr(signal, name), handler)
+
+    def _terminal_gone(self) -> None:
+        let_go_of_terminal(ENDING_SECONDS + 2)
+        self.hang_up()
 
     def hang_up(self) -> None:
         """The terminal is gone or the system wants us to end: save, then end."""
