@@ -44,8 +44,9 @@ def first_paint(path: Path) -> float:
 
 async def frames(path: Path) -> float:
     """Milliseconds a frame while a 500-cell notebook scrolls line by line, median of 300."""
-    from mlagent_tui.app import MlagentApp
     from script import ScriptedCore, until
+
+    from mlagent_tui.app import MlagentApp
 
     app = MlagentApp(path, ScriptedCore())
     values = []
@@ -65,8 +66,9 @@ async def frames(path: Path) -> float:
 
 async def key_latency(path: Path) -> float:
     """Milliseconds from a key to its effect while model and cell flood, 95th percentile of 100."""
-    from mlagent_tui.app import MlagentApp
     from script import ScriptedCore, until
+
+    from mlagent_tui.app import MlagentApp
 
     core = ScriptedCore()
     app = MlagentApp(path, core)

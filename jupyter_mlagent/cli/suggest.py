@@ -88,14 +88,17 @@ async def _suggest(
             started, ranked = await one_request(
                 workbench.session.suggest(workbench.cells, hint=hint, seed=seed, operator=operator),
                 progress,
+                notices,
             )
     return started, ranked, tuple(notices)
 
 
 async def one_request(
-    stream: AsyncGenerator[events.SuggestEvent], progress: view.Progress
+    stream: AsyncGenerator[events.SuggestEvent],
+    progress: view.Progress,
+    notices: list[str] | None = None,
 ) -> tuple[events.Started, events.Ranked]:
-    """Follow one request to its end; raises MlagentError when it fails."""
+    """Follow one request to its end, adding what it says to `notices`; raises MlagentError when it fails."""
     started: events.Started | None = None
     async with contextlib.aclosing(stream):
         async for event in stream:
@@ -105,6 +108,8 @@ async def one_request(
                     raise MlagentError(event.message)
                 case events.Started():
                     started = event
+                case events.Notice() if notices is not None:
+                    notices.append(event.text)
                 case events.Ranked() if started is not None:
                     return started, event
                 case _:

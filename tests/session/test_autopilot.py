@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from jupyter_mlagent.engine.fake import ScriptedEngine
 
 from jupyter_mlagent import autopilot
 from jupyter_mlagent.autopilot import Budget, FlightEnded, StepKept, StepSkipped, fly
+from jupyter_mlagent.engine.fake import ScriptedEngine
 from jupyter_mlagent.errors import MetricError
 from jupyter_mlagent.kernel import CellRun
 from jupyter_mlagent.notebook import Gain

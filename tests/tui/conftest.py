@@ -12,12 +12,12 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from mlagent_tui.app import MlagentApp
-from mlagent_tui.desk.status import KernelState
-from mlagent_tui.settings.model import Settings
 from script import ScriptedCore, until, write_notebook
 
 from jupyter_mlagent.paths import models_dir
+from mlagent_tui.app import MlagentApp
+from mlagent_tui.desk.status import KernelState
+from mlagent_tui.settings.model import Settings
 
 
 @pytest.fixture(autouse=True)

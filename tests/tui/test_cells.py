@@ -8,13 +8,14 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+from script import small_notebook, until, write_notebook
+from textual.widgets import Input
+
 from mlagent_tui.desk.status import KernelState
 from mlagent_tui.dialogs.choice import ChoiceScreen
 from mlagent_tui.notebook.face import Activity
 from mlagent_tui.notebook.pager import OutputText, PagerScreen
-from nbformat.v4 import new_code_cell, new_notebook, new_output
-from script import small_notebook, until, write_notebook
-from textual.widgets import Input
 
 
 def sources(path: Path) -> list[str]:

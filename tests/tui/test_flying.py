@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from mlagent_tui.autopilot.plot import plot, scale_for
-from mlagent_tui.autopilot.screen import AutopilotScreen
 from script import FOREST, until
 from textual.widgets import Static
+
+from mlagent_tui.autopilot.plot import plot, scale_for
+from mlagent_tui.autopilot.screen import AutopilotScreen
 
 
 async def flying(app, pilot, *keys) -> None:

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import AsyncGenerator
 
 import pytest
-from mlagent_tui.dialogs.choice import ChoiceScreen
-from mlagent_tui.learning.screen import LearningScreen
 from script import until
 from textual.widgets import DataTable, Static
 
 from jupyter_mlagent import training_events as te
 from jupyter_mlagent.errors import MlagentError
+from mlagent_tui.dialogs.choice import ChoiceScreen
+from mlagent_tui.learning.screen import LearningScreen
 
 
 class ScriptedTrainer:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from mlagent_tui.notebook.view import NotebookView
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from script import small_notebook, write_notebook
+
+from mlagent_tui.notebook.view import NotebookView
 
 
 def text_of(view: NotebookView) -> str:

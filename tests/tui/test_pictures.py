@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from mlagent_tui.app import MlagentApp
-from mlagent_tui.proposals.board import Phase
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from script import METRIC, until, write_notebook
 from snapshots import assert_matches
 
 import jupyter_mlagent.suggestion as suggestion
+from mlagent_tui.app import MlagentApp
+from mlagent_tui.proposals.board import Phase
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 TABLE = """<table border="1" class="dataframe"><thead><tr style="text-align: right;"><th></th><th>radius</th>

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from mlagent_tui.dialogs.metric import MetricScreen
-from mlagent_tui.notebook.editor import ProposalEditor
-from mlagent_tui.proposals.board import Phase, Stage
 from nbformat.v4 import new_code_cell, new_notebook
 from script import FOREST, TREE, until, write_notebook
 from textual.widgets import Input, TextArea
 
 from jupyter_mlagent.records import Verdict
+from mlagent_tui.dialogs.metric import MetricScreen
+from mlagent_tui.notebook.editor import ProposalEditor
+from mlagent_tui.proposals.board import Phase, Stage
 
 
 async def proposed(app, pilot, *keys):

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from mlagent_tui.app import MlagentApp
-from mlagent_tui.help.screen import HelpScreen
-from mlagent_tui.settings.model import Settings
-from mlagent_tui.settings.screen import SettingsScreen
-from mlagent_tui.settings.store import load_keymap, load_settings, save_settings, settings_path
 from script import until
 from textual.binding import Binding
 from textual.command import CommandPalette
 from textual.widgets import Input
 
 from jupyter_mlagent.errors import MlagentError
+from mlagent_tui.app import MlagentApp
+from mlagent_tui.help.screen import HelpScreen
+from mlagent_tui.settings.model import Settings
+from mlagent_tui.settings.screen import SettingsScreen
+from mlagent_tui.settings.store import load_keymap, load_settings, save_settings, settings_path
 
 
 def test_settings_come_back_as_they_were_kept(tmp_path) -> None:

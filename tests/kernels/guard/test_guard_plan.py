@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from mlagent_kernel.guard import inherited_maps, overlay_plan, seccomp, syscalls
 from mlagent_kernel.guard.overlay_plan import Mount, is_within
 

@@ -11,11 +11,12 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mlagent_kernel.variables import describe, describe_all
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+
+from mlagent_kernel.variables import describe, describe_all
 
 FRAME = pd.DataFrame(
     {"age": [30.0, None, 41.5], "city": ["Oslo", "Oslo", "Rome"], "bought": [0, 1, 1]},
