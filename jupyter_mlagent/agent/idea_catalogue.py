@@ -28,6 +28,10 @@ def _ratios(situation: Situation) -> bool:
     return situation.skewed_error
 
 
+def _late(situation: Situation) -> bool:
+    return situation.late
+
+
 def _known_estimator(situation: Situation) -> bool:
     return bool(situation.current)
 
@@ -86,6 +90,22 @@ _CLASSIFIERS = (
         draft=False,
     ),
     Idea(
+        "tuning",
+        2.0,
+        "Fit a HistGradientBoostingClassifier(learning_rate=0.03, max_iter=600, max_leaf_nodes=15, "
+        "l2_regularization=1.0)",
+        _late,
+        draft=False,
+    ),
+    Idea(
+        "ensembling",
+        2.0,
+        "Average {current} with an ExtraTreesClassifier(n_estimators=400, n_jobs=2) in a "
+        "VotingClassifier(voting='soft')",
+        _late,
+        draft=False,
+    ),
+    Idea(
         "calibration",
         1.5,
         "Calibrate the current model with CalibratedClassifierCV(method='isotonic', cv=5)",
@@ -125,6 +145,21 @@ _REGRESSORS = (
         draft=False,
     ),
     Idea(
+        "tuning",
+        2.0,
+        "Fit a HistGradientBoostingRegressor(learning_rate=0.03, max_iter=600, max_leaf_nodes=15, "
+        "l2_regularization=1.0)",
+        _late,
+        draft=False,
+    ),
+    Idea(
+        "ensembling",
+        2.0,
+        "Average {current} with an ExtraTreesRegressor(n_estimators=300, n_jobs=2) in a VotingRegressor",
+        _late,
+        draft=False,
+    ),
+    Idea(
         "target transform",
         2.0,
         "Fit on the logarithm of the target: TransformedTargetRegressor(HistGradientBoostingRegressor(), "
@@ -137,12 +172,12 @@ _REGRESSORS = (
 _MIXED_CLASSIFIERS = (
     Idea("boosting", 2.0, f"{_ENCODED}a HistGradientBoostingClassifier(){_PIPELINE}"),
     Idea("forest", 2.0, f"{_ENCODED}a RandomForestClassifier(n_estimators=300, n_jobs=2){_PIPELINE}"),
-    Idea("linear", 1.5, f"{_ENCODED}a LogisticRegression(max_iter=2000) after a StandardScaler{_PIPELINE}"),
+    Idea("linear", 1.5, f"{_ENCODED}a LogisticRegression(max_iter=2000){_PIPELINE}"),
 )
 _MIXED_REGRESSORS = (
     Idea("boosting", 2.0, f"{_ENCODED}a HistGradientBoostingRegressor(){_PIPELINE}"),
     Idea("forest", 2.0, f"{_ENCODED}a RandomForestRegressor(n_estimators=300, n_jobs=2){_PIPELINE}"),
-    Idea("linear", 1.5, f"{_ENCODED}a RidgeCV after a StandardScaler{_PIPELINE}"),
+    Idea("linear", 1.5, f"{_ENCODED}a RidgeCV(){_PIPELINE}"),
 )
 _LOGISTIC = "LogisticRegression(C=10, max_iter=1000)"
 _TEXT = (

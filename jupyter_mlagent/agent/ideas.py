@@ -13,6 +13,10 @@ from jupyter_mlagent.agent.memory import MemoryEntry
 from jupyter_mlagent.agent.situation import Situation
 from jupyter_mlagent.records import Operator
 
+WEAK = frozenset({"linear", "neighbours", "naive bayes", "preprocessing", "discriminant"})
+WEAK_WEIGHT = 0.2
+"""How much rarer a weak family is drawn once a strong model is in place."""
+
 _DATA_ERROR = re.compile(
     r"could not convert string|NaN|missing values|dtype=?.*object|Invalid dtype|Categorical"
 )
@@ -37,7 +41,7 @@ def choose_ideas(
         return ()
     ideas = [idea for idea in suited_ideas(situation) if idea.draft or operator is not Operator.DRAFT]
     generator = random.Random(seed)
-    keys = {idea.plan: generator.random() ** (1 / idea.weight) for idea in ideas}
+    keys = {idea.plan: generator.random() ** (1 / _weight(idea, situation)) for idea in ideas}
     turns = _used(situation, memory)
     ranked = []
     for idea in sorted(ideas, key=lambda idea: -keys[idea.plan]):
@@ -45,6 +49,10 @@ def choose_ideas(
         turns[idea.group] += 1
     ranked.sort(key=lambda item: item[0])
     return tuple(_worded(idea, situation) for _, idea in ranked[:count])
+
+
+def _weight(idea: Idea, situation: Situation) -> float:
+    return idea.weight * (WEAK_WEIGHT if situation.late and idea.group in WEAK else 1.0)
 
 
 def _used(situation: Situation, memory: Sequence[MemoryEntry]) -> Counter[str]:

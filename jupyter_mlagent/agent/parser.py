@@ -21,8 +21,9 @@ from jupyter_mlagent.agent.source import parse_cell
 PREFILL = "```python\n# PLAN:"
 """Every reply starts with this, so that the form is never in doubt."""
 
-STOP: tuple[str, ...] = ("\n```\n", "\n```\r\n", "<|im_end|>", "<|endoftext|>")
-"""The closing fence. The opening one carries a language (```python), so it does not match."""
+STOP: tuple[str, ...] = ("\n```\n", "\n# Output:", "<|im_end|>", "<|endoftext|>")
+"""The closing fence, and an output made up below the cell. The opening fence carries a language (```python),
+so it does not match."""
 
 PLAN_CHARACTERS = 300
 

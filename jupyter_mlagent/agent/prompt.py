@@ -98,7 +98,11 @@ def build_messages(
     ask = _join_lines(
         wording.instruction(operator, situation, state.metric_value, error),
         wording.rules(situation, parts),
-        wording.reply_form(operator, situation, task),
+        wording.reply_form(
+            situation,
+            task,
+            trains=operator is not Operator.DEBUG or _binds(state.last_code_cell, situation.targets),
+        ),
     )
     starts = max((budget.count(prefill) for prefill in prefills), default=budget.count(PREFILL))
     room = budget.tokens - budget.count(wording.SYSTEM) - starts
@@ -248,6 +252,11 @@ def _hint(hint: str) -> Piece:
 def _ideas(ideas: Sequence[str]) -> Piece:
     lines = wording.ideas_list(ideas)
     return Piece("ideas", (lines, "") if lines else ("",), 35.0, volatile=True)
+
+
+def _binds(cell: Cell | None, names: Sequence[str]) -> bool:
+    module = parse_cell(cell.source) if cell is not None else None
+    return module is not None and not {*names}.isdisjoint(cell_names(module).bound)
 
 
 def _error(state: State) -> str:

@@ -35,7 +35,7 @@ def cell_levels(number: int, cell: Cell) -> tuple[str, ...]:
     """The cell from full length to one line; the last level is empty (left out)."""
     if cell.kind != "code":
         text = printable(_ends(cell.source)).strip()
-        return (f"# Notes: {one_line(text, 400)}", f"# Notes: {one_line(text, 120)}", "") if text else ("",)
+        return (f"Notes: {one_line(text, 400)}", f"Notes: {one_line(text, 120)}", "") if text else ("",)
     source = printable(_ends(cell.source)).strip("\n")
     if not source:
         return ("",)
@@ -53,25 +53,22 @@ def cell_levels(number: int, cell: Cell) -> tuple[str, ...]:
 
 
 def _cell(number: int, source: str, output: str = "") -> str:
-    text = f"# Cell {number}\n{source}"
-    return f"{text}\n# Output:\n{_comment(output)}" if output else text
-
-
-def _comment(text: str) -> str:
-    return "\n".join(f"# {line}" for line in text.split("\n"))
+    # Fenced, since a small model takes cells marked by comments for one program and goes on with it.
+    text = f"Cell {number}:\n```python\n{source}\n```"
+    return f"{text}\nOutput:\n{output}" if output else text
 
 
 def _outline(number: int, source: str) -> str:
     """One line: what the cell binds."""
     module = parse_cell(source)
     if module is None:
-        return f"# Cell {number}: {one_line(source, 100)}"
+        return f"Cell {number}: {one_line(source, 100)}"
     imports = any(isinstance(node, ast.Import | ast.ImportFrom) for node in module.body)
     bound = [name for name in cell_names(module).bound if not name.startswith("_")]
     if not bound:
-        return f"# Cell {number}: {one_line(source, 100)}"
+        return f"Cell {number}: {one_line(source, 100)}"
     what = "imports" if imports and len(bound) > 12 else one_line(", ".join(bound), 160)
-    return f"# Cell {number} defines: {what}"
+    return f"Cell {number} defines: {what}"
 
 
 def render_outputs(

@@ -50,6 +50,11 @@ class Situation:
     """Class name of the estimator that the model is now, where it is known."""
 
     @property
+    def late(self) -> bool:
+        """Whether a strong model is in place, so that simple ones are unlikely to beat it."""
+        return any(FAMILIES[family].search(self.current or "-") for family in STRONG)
+
+    @property
     def model(self) -> str:
         return self.targets[0] if self.targets else ""
 
@@ -60,8 +65,10 @@ _REGRESSION = re.compile(
 _CLASSIFICATION = re.compile(
     r"accuracy|f1|fbeta|auc|log_loss|precision|recall|kappa|matthews|jaccard|brier|predict_proba|hamming|average_prec"
 )
+STRONG = ("boosting", "forest", "ensemble", "neural network")
+"""Families of estimators that are hard to beat on tables."""
+
 _RATIOS = re.compile(r"rmsle|log_error|percentage|mape|log1p")
-_NUMBER_OF_CLASSES = 20
 
 
 def read_situation(state: State, task: Task, parts: Roles) -> Situation:
@@ -120,8 +127,8 @@ def _kind(expression: str, called: set[str], labels: Sequence[Variable], state: 
 
 
 def _training_call(cells: Sequence[Cell], parts: Roles) -> ast.Call | None:
-    """The last `.fit(X, y)` of the notebook that does not read the metric's labels."""
-    for cell in reversed(cells):
+    """The last `.fit(X, y)` that does not read the metric's labels, in a cell that ran if there is one."""
+    for cell in sorted(cells[::-1], key=lambda cell: cell.errored):
         module = parse_cell(cell.source) if cell.kind == "code" else None
         fits = [call for call in calls(module) if called_name(call) == "fit"] if module is not None else []
         fits.sort(key=lambda call: (call.lineno, call.col_offset), reverse=True)

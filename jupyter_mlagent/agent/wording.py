@@ -34,7 +34,7 @@ def instruction(operator: Operator, situation: Situation, value: float | None, e
     now = f"The metric is now {value:.5g}. " if value is not None else ""
     if operator is Operator.DEBUG:
         raised = f" with {error}" if error else ""
-        return f"{now}The last cell failed{raised}. Write the whole cell again, corrected."
+        return f"{now}The last cell failed{raised}. Write that one cell again, corrected."
     if not situation.model:
         return f"{now}Write the next cell: train a model and print its score on data it was not trained on."
     what = "model" if operator is Operator.IMPROVE else "model of another kind"
@@ -48,11 +48,10 @@ def rules(situation: Situation, parts: Roles) -> str:
     """What the cell must do for its effect to be measured."""
     lines = []
     if situation.model:
-        lines.append(
-            f"- Assign to {' and '.join(situation.targets)}: the metric reads nothing else that is new."
-        )
+        lines.append(f"- Put the result into {' and '.join(situation.targets)}: nothing else is measured.")
     if parts.labels:
         lines.append(f"- Never change {', '.join(parts.labels)}.")
+    lines.append("- The variables exist: do not load, create or split the data again.")
     lines.append("- Import every class that you use; no lambda, no own classes inside the model.")
     lines.append(
         "- No plots, files, installs or downloads. At most 20 lines that finish within a few seconds."
@@ -64,18 +63,18 @@ def ideas_list(ideas: Sequence[str]) -> str:
     return "Ideas to choose one from:\n" + "\n".join(f"- {idea}" for idea in ideas) if ideas else ""
 
 
-def reply_form(operator: Operator, situation: Situation, task: Task) -> str:
-    """The form of the reply, filled with the notebook's own names."""
+def reply_form(situation: Situation, task: Task, *, trains: bool) -> str:
+    """The form of the reply, filled with the notebook's own names; `trains`: the cell is to train a model."""
     return (
-        f"Answer in this form:\n```python\n# PLAN: <one sentence>\n{_outline(operator, situation, task)}\n```"
+        f"Answer in this form:\n```python\n# PLAN: <one sentence>\n{_outline(situation, task, trains)}\n```"
     )
 
 
-def _outline(operator: Operator, situation: Situation, task: Task) -> str:
+def _outline(situation: Situation, task: Task, trains: bool) -> str:
     expression = task.metric.expression if task.metric else ""
     shown = f"\nprint({expression})" if expression and len(expression) <= OUTLINE else ""
-    if operator is Operator.DEBUG or not situation.model:
-        return f"<the whole cell>{shown}"
+    if not trains or not situation.model:
+        return "<the cell>"
     lines = ["from ... import ...", f"{situation.model} = ..."]
     if situation.fit_arguments and not situation.cross_validated and len(situation.fit_arguments) <= OUTLINE:
         lines.append(f"{situation.model}.fit({situation.fit_arguments})")

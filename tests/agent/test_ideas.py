@@ -12,7 +12,7 @@ from jupyter_mlagent.agent.situation import Kind, Situation, read_situation
 from jupyter_mlagent.records import Direction, Metric, Operator, Task, TrialStatus, Variable
 from jupyter_mlagent.reward.roles import roles
 
-from .states import CELLS, STATE, TASK, VARIABLES, code, state
+from .states import CELLS, EXPRESSION, STATE, TASK, VARIABLES, code, raised, state
 
 SITUATION = Situation(kind=Kind.CLASSIFICATION, targets=("model",), current="LogisticRegression")
 
@@ -59,6 +59,17 @@ def test_the_strongest_ideas_come_first_most_often() -> None:
     assert boosting > 2 * neighbours > 0
 
 
+def test_a_strong_model_is_rarely_followed_by_a_simple_one() -> None:
+    late = Situation(kind=Kind.REGRESSION, targets=("model",), current="HistGradientBoostingRegressor")
+    early = Situation(kind=Kind.REGRESSION, targets=("model",), current="DummyRegressor")
+
+    def simple(situation: Situation) -> int:
+        drawn = [choose_ideas(situation, Operator.IMPROVE, seed=seed, count=3) for seed in range(100)]
+        return sum("Neighbors" in idea or "fit a RidgeCV(alphas" in idea for ideas in drawn for idea in ideas)
+
+    assert simple(late) < simple(early) / 2
+
+
 def test_a_repair_gets_ideas_only_where_the_data_is_at_fault() -> None:
     mixed = Situation(kind=Kind.CLASSIFICATION, plain_numbers=False)
 
@@ -102,7 +113,7 @@ def read(expression: str, *cells: str, variables: tuple[Variable, ...] = VARIABL
 
 
 def test_a_situation_is_read_from_metric_cells_and_variables() -> None:
-    found = read_situation(STATE, TASK, roles(TASK.metric.expression))  # type: ignore[union-attr]
+    found = read_situation(STATE, TASK, roles(EXPRESSION))
 
     assert found == Situation(
         kind=Kind.CLASSIFICATION,
@@ -131,7 +142,9 @@ def test_the_kind_of_problem(expression: str, kind: Kind) -> None:
 
 def test_the_training_call_is_the_last_one_with_data_and_without_the_held_labels() -> None:
     cells = ("scaler.fit(X_train)", "pipe.fit(X_tr_scaled, y_tr)", "leak.fit(X_val, y_val)")
+    failed = code("pipe.fit(X_wrong, y_wrong)", raised("KeyError", "y"))
 
+    assert read_situation(state(*CELLS, failed), TASK, roles(EXPRESSION)).fit_arguments == "X_train, y_train"
     assert read("accuracy_score(y_val, pipe.predict(X_val))", *cells).fit_arguments == "X_tr_scaled, y_tr"
 
 

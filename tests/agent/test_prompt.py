@@ -45,7 +45,7 @@ def test_the_prompt_names_the_goal_what_to_assign_and_what_to_leave_alone() -> N
     prompt = text(build())
 
     assert f"a higher value of {EXPRESSION}" in prompt
-    assert "Assign to model" in prompt
+    assert "Put the result into model" in prompt
     assert "Never change y_val" in prompt
     assert "model.fit(X_train, y_train)" in prompt.rpartition("Answer in this form")[2]
 
@@ -164,7 +164,7 @@ def test_an_overwritten_progress_bar_shows_its_last_state_and_no_colours() -> No
 
     prompt = text(build(state(*CELLS, code("train()", printed(bar)))))
 
-    assert "# 100%\n# done" in prompt
+    assert "Output:\n100%\ndone" in prompt
     assert "90%" not in prompt
     assert "\x1b" not in prompt
 
@@ -185,7 +185,7 @@ def test_debugging_shows_the_error_the_failing_line_and_asks_for_the_whole_cell(
 
     assert "line 2: model.fit(X_train, y_train)" in prompt
     assert "failed with ValueError: could not convert string to float: 'Rome'" in prompt
-    assert "Write the whole cell again" in prompt
+    assert "Write that one cell again" in prompt
     assert "somewhere deep" not in prompt
 
 
@@ -201,7 +201,7 @@ def test_a_metric_without_a_model_asks_for_what_it_reads() -> None:
     prompt = text(build(task=task))
 
     assert "a lower value of" in prompt
-    assert "Assign to pred" in prompt
+    assert "Put the result into pred" in prompt
 
 
 def test_earlier_steps_are_told_by_plan_and_result_in_one_line_each() -> None:
