@@ -128,8 +128,9 @@ def _kind(expression: str, called: set[str], labels: Sequence[Variable], state: 
 
 def _training_call(cells: Sequence[Cell], parts: Roles) -> ast.Call | None:
     """The last `.fit(X, y)` that does not read the metric's labels, in a cell that ran if there is one."""
-    for cell in sorted(cells[::-1], key=lambda cell: cell.errored):
-        module = parse_cell(cell.source) if cell.kind == "code" else None
+    latest = [cell for cell in reversed(cells) if cell.kind == "code"]
+    for cell in sorted(latest, key=lambda cell: cell.errored):
+        module = parse_cell(cell.source)
         fits = [call for call in calls(module) if called_name(call) == "fit"] if module is not None else []
         fits.sort(key=lambda call: (call.lineno, call.col_offset), reverse=True)
         for wanted in (2, 1):
