@@ -45,7 +45,7 @@ def fit(pieces: Sequence[Piece], tokens: int, count: Count) -> list[int]:
     def cost(piece: Piece, level: int) -> int:
         text = piece.levels[level]
         exact = size(text) + SEPARATOR if text else 0
-        return -(-exact // STEP) * STEP if piece.volatile else exact
+        return round_up(exact) if piece.volatile else exact
 
     levels = [0] * len(pieces)
     total = sum(cost(piece, 0) for piece in pieces)
@@ -58,6 +58,11 @@ def fit(pieces: Sequence[Piece], tokens: int, count: Count) -> list[int]:
         total += cost(piece, level) - cost(piece, levels[number])
         levels[number] = level
     return levels
+
+
+def round_up(tokens: int) -> int:
+    """To a multiple of STEP: for what changes from request to request."""
+    return -(-tokens // STEP) * STEP
 
 
 def _steps(pieces: Sequence[Piece]) -> list[tuple[int, int]]:

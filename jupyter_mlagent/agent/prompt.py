@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from jupyter_mlagent.agent import wording
-from jupyter_mlagent.agent.budget import Piece, cut, fit
+from jupyter_mlagent.agent.budget import Piece, cut, fit, round_up
 from jupyter_mlagent.agent.ideas import choose_ideas
 from jupyter_mlagent.agent.memory import MemoryEntry, render_entry
 from jupyter_mlagent.agent.names import cell_names, imported_names
@@ -124,7 +124,8 @@ def _user_message(
 ) -> tuple[str, list[int]]:
     """The message in at most `room` tokens, and the level of each piece in it."""
     wanted = min(room, budget.comfortable) // GRAIN * GRAIN
-    levels = fit(pieces, wanted - budget.count(goal) - budget.count(ask), budget.count)
+    frame = round_up(budget.count(goal) + budget.count(ask))
+    levels = fit(pieces, wanted - frame, budget.count)
     texts = [piece.levels[level] for piece, level in zip(pieces, levels, strict=True)]
     user = _join([goal, *texts, ask])
     if budget.count(user) > room:
