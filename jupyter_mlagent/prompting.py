@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from jupyter_mlagent.agent.memory import MemoryEntry
 from jupyter_mlagent.agent.prompt import MINIMUM_TOKENS, PromptBudget, build_messages
+from jupyter_mlagent.agent.repair import Expected
 from jupyter_mlagent.engine.api import Engine, EngineInfo
 from jupyter_mlagent.errors import EngineError
 from jupyter_mlagent.records import ChatMessage, Operator, Record, State, Task
@@ -28,6 +29,9 @@ ATTEMPTS = 6
 class FittedPrompt(Record):
     messages: tuple[ChatMessage, ...]
     prefill: str
+    prefills: tuple[str, ...]
+    """What each reply goes on with after `prefill`."""
+    expected: Expected
     max_tokens: int
     """Longest reply that still fits beside the prompt, for every reply of the batch."""
 
@@ -62,13 +66,20 @@ async def fit_prompt(
             task,
             operator=operator,
             hint=hint,
+            replies=replies,
             memory=memory,
             budget=PromptBudget(tokens=allowed, count=estimate_tokens),
             seed=seed if seed is not None else random.randrange(1 << 16),
         )
         counted = await engine.count_tokens(build.messages) + estimate_tokens(build.prefill)
         if counted <= limit:
-            return FittedPrompt(messages=build.messages, prefill=build.prefill, max_tokens=max_tokens)
+            return FittedPrompt(
+                messages=build.messages,
+                prefill=build.prefill,
+                prefills=tuple(start.removeprefix(build.prefill) for start in build.prefills),
+                expected=build.expected,
+                max_tokens=max_tokens,
+            )
         allowed = int(allowed * limit / counted * 0.95)
     raise EngineError(
         f"The model's context of {info.context_tokens} tokens is too small for {replies} replies of "

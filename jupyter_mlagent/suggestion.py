@@ -18,6 +18,7 @@ from jupyter_mlagent.agent.dedupe import normalised_key
 from jupyter_mlagent.agent.memory import MemoryEntry
 from jupyter_mlagent.agent.operators import choose_operator
 from jupyter_mlagent.agent.parser import STOP, Malformed, ReplyStream, parse_reply
+from jupyter_mlagent.agent.repair import NOTHING_EXPECTED
 from jupyter_mlagent.agent.static_check import check_cell
 from jupyter_mlagent.engine import api
 from jupyter_mlagent.engine.api import Engine, GenerateRequest, SamplingOptions
@@ -101,6 +102,7 @@ class Suggestion:
         self._tried: list[tuple[Proposal, Trial]] = []
         self._dropped: list[str] = []
         self._request = GenerateRequest()
+        self._expected = NOTHING_EXPECTED
         self._timings: dict[str, Any] = {}
         self._began = time.perf_counter()
         self._events: asyncio.Queue[SuggestEvent | None] = asyncio.Queue()
@@ -184,9 +186,11 @@ class Suggestion:
             replies=self._n,
             settings=self._settings,
         )
+        self._expected = prompt.expected
         self._request = GenerateRequest(
             messages=prompt.messages,
             prefill=prompt.prefill,
+            prefills=prompt.prefills,
             n=self._n,
             options=SamplingOptions(
                 max_tokens=prompt.max_tokens,
@@ -226,7 +230,13 @@ class Suggestion:
                 self._timings.pop("type")
 
     def _reply(self, index: int, sample: Sample) -> None:
-        parsed = parse_reply(sample.text, finish_reason=sample.finish_reason, existing=self._keys)
+        parsed = parse_reply(
+            sample.text,
+            finish_reason=sample.finish_reason,
+            existing=self._keys,
+            known_names=self._known_names,
+            expected=self._expected,
+        )
         if isinstance(parsed, Malformed):
             self._samples[index] = msgspec.structs.replace(sample, malformed=parsed.reason)
             self._dropped.append(parsed.reason)

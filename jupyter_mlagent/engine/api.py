@@ -32,6 +32,9 @@ class GenerateRequest(Record):
     """Used in place of `messages`, e.g. for fill-in-the-middle; special tokens in it are parsed."""
     prefill: str = ""
     """Text that every reply starts with (it counts as the reply's, and is part of its text)."""
+    prefills: tuple[str, ...] = ()
+    """What reply i goes on with after `prefill` (n texts, or none), so that replies to one prompt differ.
+    Not sampled, so in no `token_ids`; ignored by engines that cannot. Not together with a grammar."""
     n: int = 1
     options: SamplingOptions = SamplingOptions()
     cache_key: str = ""

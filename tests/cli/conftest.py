@@ -14,11 +14,13 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from jupyter_mlagent.agent.parser import PREFILL
+
 ROOT = Path(__file__).parents[2]
 FOREST = """\
 from sklearn.ensemble import RandomForestClassifier
 model = RandomForestClassifier(n_estimators=50, random_state=0).fit(X_train, y_train)"""
-REPLY = f"PLAN: fit a random forest\n```python\n{FOREST}\n```"
+REPLY = f"{PREFILL} fit a random forest\n{FOREST}\n```"
 SETUP = """\
 from sklearn.datasets import load_breast_cancer
 from sklearn.metrics import accuracy_score

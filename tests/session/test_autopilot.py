@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from jupyter_mlagent import autopilot
+from jupyter_mlagent.agent.parser import PREFILL
 from jupyter_mlagent.autopilot import Budget, FlightEnded, StepKept, StepSkipped, fly
 from jupyter_mlagent.engine.fake import ScriptedEngine
 from jupyter_mlagent.errors import MetricError
@@ -53,7 +54,7 @@ class Page:
 
 
 def reply(name: str) -> str:
-    return f"PLAN: {name}\n```python\nmodel = {name}().fit(X_train, y_train)\n```"
+    return f"{PREFILL} {name}\nmodel = {name}().fit(X_train, y_train)\n```"
 
 
 def make(replies: list[str], after: dict[str, float], real: Callable[[str], float]) -> tuple[Session, Page]:

@@ -8,6 +8,7 @@ import contextlib
 import pytest
 
 from jupyter_mlagent import events
+from jupyter_mlagent.agent.parser import PREFILL
 from jupyter_mlagent.engine.fake import ScriptedEngine
 from jupyter_mlagent.errors import MetricError, MlagentError
 from jupyter_mlagent.journal import Journal
@@ -44,7 +45,7 @@ CELLS = (
 
 
 def reply(plan: str, code: str) -> str:
-    return f"PLAN: {plan}\n```python\n{code}\n```"
+    return f"{PREFILL} {plan}\n{code}\n```"
 
 
 FOREST = """\

@@ -26,6 +26,9 @@ from jupyter_mlagent.engine.reply_text import ReplyText
 from jupyter_mlagent.errors import EngineError
 from jupyter_mlagent.records import Sample
 
+MOST_REPLIES = 128
+"""Each takes a few megabytes for sampling from the first token on."""
+
 Emit = Callable[[Sequence[GenerateEvent]], None]
 
 
@@ -40,13 +43,16 @@ class Reply:
     parts: list[str]
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
+    given: deque[int] = field(default_factory=deque)
+    """Tokens of its own prefill that are still to come: taken in place of sampled ones."""
+    given_count: int = 0
     finish_reason: str = ""
 
     def sample(self) -> Sample:
         return Sample(
             text="".join(self.parts),
-            token_ids=tuple(self.tokens),
-            logprobs=tuple(self.logprobs),
+            token_ids=tuple(self.tokens[self.given_count :]),
+            logprobs=tuple(self.logprobs[self.given_count :]),
             finish_reason=self.finish_reason,
         )
 
@@ -103,11 +109,13 @@ class Generation:
 
     def _room_for(self, context_tokens: int) -> None:
         prompt, reply = len(self._prompt), self._request.options.max_tokens
-        if reply < 1 or self._request.n < 1:
+        if reply < 1 or not 1 <= self._request.n <= MOST_REPLIES:
             raise EngineError(
-                f"A request asks for at least one reply of one token, not n={self._request.n} "
-                f"and max_tokens={reply}."
+                f"A request asks for 1 to {MOST_REPLIES} replies of at least one token, "
+                f"not n={self._request.n} and max_tokens={reply}."
             )
+        if self._request.prefills and len(self._request.prefills) != self._request.n:
+            raise EngineError("A request gives as many prefills as it asks for replies, or none.")
         if prompt + reply > context_tokens:
             raise EngineError(
                 f"The prompt's {prompt:,} tokens and a reply of up to {reply:,} do not fit into the context "
@@ -136,7 +144,10 @@ class Generation:
             self._replies.append(reply)
             if prefill:
                 events.append(TextDelta(index=index, text=prefill))
-            token = sampler.sample(self._context, -1)
+            if self._request.prefills:
+                reply.given.extend(self._model.tokenize(self._request.prefills[index]))
+                reply.given_count = len(reply.given)
+            token = reply.given.popleft() if reply.given else sampler.sample(self._context, -1)
             logprob = float(log_probabilities(logits, np.array([token]))[0])
             events.extend(self._take(reply, token, logprob))
         self._emit(events)
@@ -172,7 +183,10 @@ class Generation:
             [reply.sequence for reply in active],
             True,
         )
-        tokens = [reply.sampler.sample(self._context, row) for row, reply in enumerate(active)]
+        tokens = [
+            reply.given.popleft() if reply.given else reply.sampler.sample(self._context, row)
+            for row, reply in enumerate(active)
+        ]
         logprobs = log_probabilities(self._context.logits(len(active)), np.array(tokens))
         events: list[GenerateEvent] = []
         for reply, token, logprob in zip(active, tokens, logprobs.tolist(), strict=True):
