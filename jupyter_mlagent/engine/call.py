@@ -45,14 +45,11 @@ class Call:
 
     def cancel(self) -> None:
         """Ask the worker to stop; the call ends when it says so."""
-        if not self.ended:
-            self._cancel()
+        self._cancel()
 
     def when_ended(self, action: Callable[[], None]) -> None:
-        if self.ended:
-            action()
-        else:
-            self._on_end = action
+        """Call `action` once the terminal event is in, which it is not yet."""
+        self._on_end = action
 
     async def events(self) -> AsyncIterator[Event]:
         """Events up to and including the terminal one.

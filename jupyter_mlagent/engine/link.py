@@ -87,7 +87,7 @@ class WorkerLink:
             bufsize=0,
             # A session of its own: Ctrl-C in the terminal is for us, and we end the worker in our own time.
             start_new_session=True,
-            env=_environment(),
+            env=worker_environment(),
         )
         assert self._process.stdin and self._process.stdout and self._process.stderr
         self._stdin, self._stdout, self._stderr = (
@@ -136,6 +136,10 @@ class WorkerLink:
     def kill(self) -> None:
         """End the process at once."""
         self._closing = True
+        self._process.kill()
+
+    def give_up(self) -> None:
+        """End a process that no longer listens, as if it had died by itself."""
         self._process.kill()
 
     async def close(self) -> None:
@@ -247,7 +251,7 @@ class WorkerLink:
             self._on_death(self.death)
 
 
-def _environment() -> dict[str, str]:
+def worker_environment() -> dict[str, str]:
     """Ours, with this very package importable, however it came to be importable here, and threads that yield.
 
     GNU OpenMP's threads spin at the hundreds of barriers of each decoding step: beside another busy program

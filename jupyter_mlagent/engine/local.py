@@ -32,6 +32,10 @@ IDLE_PREFIX_BYTES = 256 << 20
 """Memory for the evaluated prompts of notebooks that are not being served."""
 
 
+CANCEL_SECONDS = 20.0
+"""A worker that has not let go of a cancelled request by then hangs, and is replaced."""
+
+
 class LlamaEngine:
     """One model in one worker, shared by any number of notebooks (they take turns by `cache_key`).
 
@@ -49,6 +53,7 @@ class LlamaEngine:
         name: str | None = None,
         sha256: str | None = None,
         idle_prefix_bytes: int = IDLE_PREFIX_BYTES,
+        cancel_seconds: float = CANCEL_SECONDS,
         worker_command: Sequence[str] = WORKER_COMMAND,
     ) -> None:
         """`context_tokens`: at most, as the model's training sets a limit too. `threads`: None for the
@@ -67,6 +72,7 @@ class LlamaEngine:
         self._supervisor = Supervisor(load, worker_command=worker_command)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._turns = Turns()
+        self._cancel_seconds = cancel_seconds
 
     @property
     def status(self) -> EngineStatus:
@@ -165,16 +171,24 @@ class LlamaEngine:
 
     def _end_turn(self, turns: Turns, call: Call | None) -> None:
         """Give the turn back; after a cancelled call, once the worker has let go of it."""
+        if call is None or call.ended:
+            self._give(turns)
+            return
+        call.cancel()
+        link = self._supervisor.link
+        hangs = asyncio.get_running_loop().call_later(
+            self._cancel_seconds, lambda: link.give_up() if link else None
+        )
 
-        def give() -> None:
-            self._supervisor.show(EngineState.READY)
-            turns.give()
+        def let_go() -> None:
+            hangs.cancel()
+            self._give(turns)
 
-        if call is None:
-            give()
-        else:
-            call.cancel()
-            call.when_ended(give)
+        call.when_ended(let_go)
+
+    def _give(self, turns: Turns) -> None:
+        self._supervisor.show(EngineState.READY)
+        turns.give()
 
     def _adopt_loop(self) -> Turns:
         """The queue of this event loop; drops a worker whose loop is gone, e.g. after `asyncio.run`."""

@@ -127,7 +127,7 @@ class OpenAIEngine:
         if len(answer.data) != len(texts):
             raise EngineError(f"{self._url} gave {len(answer.data)} embeddings for {len(texts)} texts.")
         ordered = sorted(answer.data, key=lambda entry: entry.index)
-        return [_unit(entry.embedding) for entry in ordered]
+        return [entry.unit_vector() for entry in ordered]
 
     async def load_adapter(self, path: Path | None, scale: float = 1.0) -> EngineInfo:  # noqa: ARG002
         if path is not None:
@@ -257,8 +257,3 @@ def _refused_fields(status: int, content: bytes, fields: dict[str, Any]) -> set[
     words = set(error_message(content).replace("'", " ").replace('"', " ").replace("`", " ").split())
     words = {word.strip(".,:;()[]") for word in words}
     return {name for name in OPTIONAL_FIELDS if name in fields and name in words}
-
-
-def _unit(vector: list[float]) -> list[float]:
-    length = sum(value * value for value in vector) ** 0.5 or 1.0
-    return [value / length for value in vector]

@@ -77,8 +77,17 @@ class ServedModels(msgspec.Struct):
 
 
 class Embedding(msgspec.Struct):
-    embedding: list[float]
+    embedding: list[float] | list[list[float]]
+    """One vector, or one for every token from servers that do not pool (llama-cpp-python's)."""
     index: int = 0
+
+    def unit_vector(self) -> list[float]:
+        """The vector, or the mean of the tokens', at unit length."""
+        import numpy as np
+
+        vector = np.atleast_2d(np.array(self.embedding, np.float64)).mean(axis=0)
+        result: list[float] = (vector / (np.linalg.norm(vector) or 1.0)).tolist()
+        return result
 
 
 class Embeddings(msgspec.Struct):

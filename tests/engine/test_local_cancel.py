@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 
 import pytest
 import pytest_asyncio
@@ -98,3 +100,15 @@ async def test_a_stream_that_is_only_forgotten_is_cancelled_as_well(engine, ask,
 
     await forget()
     assert (await ask(engine)).samples
+
+
+async def test_a_worker_that_hangs_is_replaced_when_a_request_is_cancelled(small_model, ask, make_request):
+    engine = LlamaEngine(small_model, context_tokens=1024, cancel_seconds=0.1)
+    stream = engine.generate(make_request(max_tokens=800))
+    await anext(stream)
+    pid = (await engine.info()).worker_pid
+    os.kill(pid, signal.SIGSTOP)
+    await stream.aclose()
+    assert (await ask(engine)).samples
+    assert (await engine.info()).worker_pid != pid
+    await engine.close()

@@ -16,6 +16,7 @@ import pytest
 
 from jupyter_mlagent.engine.api import TextDelta
 from jupyter_mlagent.engine.local import LlamaEngine
+from jupyter_mlagent.engine.protocol import LENGTH, Loading, decode_events
 from jupyter_mlagent.engine.status import EngineState, EngineStatus
 from jupyter_mlagent.errors import EngineError
 
@@ -130,7 +131,7 @@ async def test_close_ends_the_worker_even_in_mid_reply(small_model, make_request
 
 
 CLIENT = """
-import asyncio, sys
+import asyncio, os, signal, sys
 from jupyter_mlagent.engine.api import *
 from jupyter_mlagent.engine.local import LlamaEngine
 from jupyter_mlagent.records import ChatMessage
@@ -141,16 +142,18 @@ async def main():
     asked = GenerateRequest(messages=(story,), n=4, options=SamplingOptions(max_tokens=900))
     async for event in engine.generate(asked):
         if isinstance(event, TextDelta):
+            if "fork" in sys.argv and os.fork() == 0:
+                signal.pause()
             print((await engine.info()).worker_pid, flush=True)
 
 asyncio.run(main())
 """
 
 
-def busy_client(model: Path, **options: object) -> tuple[subprocess.Popen[str], int]:
+def busy_client(model: Path, *arguments: str, **options: object) -> tuple[subprocess.Popen[str], int]:
     """Another process whose worker is in the middle of a reply, and the worker's id."""
     client = subprocess.Popen(
-        [sys.executable, "-c", CLIENT, str(model)],
+        [sys.executable, "-c", CLIENT, str(model), *arguments],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
@@ -168,6 +171,17 @@ def test_the_worker_ends_with_its_client(small_model, end):
     client.send_signal(end)
     client.wait()
     assert gone(pid)
+    client.stdout.close()
+
+
+@pytest.mark.model
+def test_the_worker_ends_with_its_client_even_when_a_fork_of_it_lives_on(small_model):
+    """A trial is a fork of the kernel, and in `%mlagent` the kernel is the client: its pipes are copied."""
+    client, pid = busy_client(small_model, "fork", start_new_session=True)
+    client.kill()
+    client.wait()
+    assert gone(pid)
+    os.killpg(client.pid, signal.SIGKILL)
     client.stdout.close()
 
 
@@ -266,3 +280,20 @@ async def test_a_truncated_model_is_named(tmp_path, small_model):
         await LlamaEngine(path).start()
     assert str(path) in str(failure.value)
     assert "\n" not in str(failure.value)
+
+
+def test_what_a_library_prints_does_not_break_the_worker_s_pipe():
+    script = """
+import os, sys
+from jupyter_mlagent.engine.protocol import Loading
+from jupyter_mlagent.engine.worker import Wire
+wire = Wire()
+print("stray", flush=True)
+os.write(1, b"stray too")
+wire.send([Loading(progress=0.5)])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=True, stdin=subprocess.DEVNULL
+    )
+    assert decode_events(done.stdout[LENGTH.size :]) == [Loading(progress=0.5)]
+    assert done.stderr == b"stray\nstray too"

@@ -121,8 +121,9 @@ async def test_log_probabilities_are_those_of_the_untempered_model(engine, ask, 
 async def test_a_prompt_beyond_the_context_is_refused_with_the_numbers(engine, ask):
     with pytest.raises(EngineError, match=r"2,0\d\d tokens .* 100 .* 2,048: shorten"):
         await ask(engine, raw_prompt="word " * 2010, max_tokens=100)
-    with pytest.raises(EngineError, match=r"at least one reply"):
-        await ask(engine, n=0)
+    for n in (0, 129):
+        with pytest.raises(EngineError, match=r"1 to 128 replies"):
+            await ask(engine, n=n)
     with pytest.raises(EngineError, match="neither messages nor"):
         await anext(aiter(engine.generate(GenerateRequest())))
 
@@ -180,3 +181,27 @@ async def test_counting_includes_the_template_and_needs_no_turn(engine, make_req
     read = await anext(stream)
     assert await engine.count_tokens([message]) == read.prompt_tokens
     await stream.aclose()
+
+
+async def test_only_as_many_idle_prompts_are_kept_as_memory_is_granted(small_model, ask):
+    """A prompt of some 900 tokens takes about 20 MB; 30 MB hold one beside the one in use."""
+    engine = LlamaEngine(small_model, context_tokens=1024, idle_prefix_bytes=30 << 20)
+    prompts = {key: f"Notebook {key}. {LONG}" for key in "abc"}
+    for key, prompt in prompts.items():
+        assert (await ask(engine, prompt, cache_key=key, max_tokens=1)).read.cached_tokens < 64
+    kept = {}
+    for key in "cba":
+        kept[key] = (await ask(engine, prompts[key], cache_key=key, max_tokens=1)).read.cached_tokens > 64
+    assert kept == {"c": True, "b": True, "a": False}
+    await engine.close()
+
+
+async def test_fill_in_the_middle_completes_between_prefix_and_suffix(coder_model, ask):
+    engine = LlamaEngine(coder_model, context_tokens=512)
+    info = await engine.start()
+    assert info.fim
+    prefix, suffix, middle = info.fim_tokens
+    raw = f"{prefix}def add(a, b):\n    return{suffix}\n\nprint(add(1, 2))\n{middle}"
+    replies = await ask(engine, raw_prompt=raw, temperature=0, max_tokens=12, stop=("\n",))
+    assert replies.texts[0].strip() == "a + b"
+    await engine.close()

@@ -239,8 +239,15 @@ async def test_embeddings_are_of_unit_length_and_in_order(endpoint):
     data = [{"index": 1, "embedding": [0.0, 2.0]}, {"index": 0, "embedding": [3.0, 4.0]}]
     endpoint.on["/embeddings"] = lambda _: as_json(200, {"data": data})
     async with engine_for(endpoint) as engine:
-        assert await engine.embed(["a", "b"]) == [[0.6, 0.8], [0.0, 1.0]]
+        assert await engine.embed(["a", "b"]) == [pytest.approx([0.6, 0.8]), pytest.approx([0.0, 1.0])]
         assert await engine.embed([]) == []
+
+
+async def test_a_vector_for_every_token_is_averaged(endpoint):
+    data = [{"index": 0, "embedding": [[2.0, 0.0], [0.0, 2.0]]}]
+    endpoint.on["/embeddings"] = lambda _: as_json(200, {"data": data})
+    async with engine_for(endpoint) as engine:
+        assert await engine.embed(["a"]) == [pytest.approx([0.5**0.5, 0.5**0.5])]
 
 
 async def test_the_key_is_sent(endpoint):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -194,6 +195,10 @@ class Service:
             self._send([Cancelled(id=id)])
         except EngineError as error:
             self._send([Failed(id=id, reason=str(error))])
+        except Exception as error:
+            traceback.print_exc()
+            reason = f"The model worker failed ({type(error).__name__}: {error}); ask again."
+            self._send([Failed(id=id, reason=reason)])
 
     def _begin(self, id: int) -> bool:
         with self._lock:
