@@ -77,7 +77,7 @@ class ServedModels(msgspec.Struct):
 
 
 class Embedding(msgspec.Struct):
-    embedding: list[float] | list[list[float]]
+    embedding: list[float | list[float]]
     """One vector, or one for every token from servers that do not pool (llama-cpp-python's)."""
     index: int = 0
 
