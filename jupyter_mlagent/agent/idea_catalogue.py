@@ -47,14 +47,25 @@ class Idea:
     suits: Callable[[Situation], bool] = _always
     draft: bool = True
     """Whether it is a fresh approach (else it builds on what is there, and is for improve steps only)."""
+    opening: str = ""
+    """First lines of the cell, for what small models get wrong; the reply goes on below them."""
 
 
 _SCALED = "Scale with StandardScaler and fit "
 _PIPELINE = ", in one make_pipeline"
-_ENCODED = (
-    "Encode with make_column_transformer((OneHotEncoder(handle_unknown='ignore', sparse_output=False), "
-    "make_column_selector(dtype_exclude='number')), remainder=SimpleImputer(strategy='median')) and fit "
+_ENCODED = "Encode the text columns, fill the missing numbers and fit "
+_ENCODER = """\
+from sklearn.compose import make_column_selector, make_column_transformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+not_numbers = make_column_selector(dtype_exclude="number")
+encode = make_column_transformer(
+    (OneHotEncoder(handle_unknown="ignore", sparse_output=False), not_numbers),
+    remainder=SimpleImputer(strategy="median"),
 )
+"""
+_FILLED = "Fill the missing values with SimpleImputer(strategy='median') and fit "
 
 _CLASSIFIERS = (
     Idea("boosting", 3.0, "Fit a HistGradientBoostingClassifier(learning_rate=0.06, max_iter=300)"),
@@ -169,16 +180,32 @@ _REGRESSORS = (
     ),
     Idea("neighbours", 0.5, f"{_SCALED}a KNeighborsRegressor(10, weights='distance'){_PIPELINE}"),
 )
-_MIXED_CLASSIFIERS = (
-    Idea("boosting", 2.0, f"{_ENCODED}a HistGradientBoostingClassifier(){_PIPELINE}"),
-    Idea("forest", 2.0, f"{_ENCODED}a RandomForestClassifier(n_estimators=300, n_jobs=2){_PIPELINE}"),
-    Idea("linear", 1.5, f"{_ENCODED}a LogisticRegression(max_iter=2000){_PIPELINE}"),
+_BOOSTED = ("a HistGradientBoostingClassifier()", "a HistGradientBoostingRegressor()")
+_GROWN = (
+    "a RandomForestClassifier(n_estimators=300, n_jobs=2)",
+    "a RandomForestRegressor(n_estimators=300, n_jobs=2)",
 )
-_MIXED_REGRESSORS = (
-    Idea("boosting", 2.0, f"{_ENCODED}a HistGradientBoostingRegressor(){_PIPELINE}"),
-    Idea("forest", 2.0, f"{_ENCODED}a RandomForestRegressor(n_estimators=300, n_jobs=2){_PIPELINE}"),
-    Idea("linear", 1.5, f"{_ENCODED}a RidgeCV(){_PIPELINE}"),
-)
+_FITTED = ("a LogisticRegression(max_iter=2000)", "a RidgeCV()")
+
+
+def _with_columns(position: int) -> tuple[Idea, ...]:
+    """For frames with text columns or missing values; `position`: 0 for classification, 1 for regression."""
+    return (
+        Idea("boosting", 2.0, f"{_ENCODED}{_BOOSTED[position]}{_PIPELINE}", opening=_ENCODER),
+        Idea("forest", 2.0, f"{_ENCODED}{_GROWN[position]}{_PIPELINE}", opening=_ENCODER),
+        Idea("linear", 1.5, f"{_ENCODED}{_FITTED[position]}{_PIPELINE}", opening=_ENCODER),
+    )
+
+
+def _with_gaps(position: int) -> tuple[Idea, ...]:
+    """For arrays with missing values."""
+    return (
+        Idea("boosting", 2.0, f"Fit {_BOOSTED[position]}"),
+        Idea("forest", 2.0, f"{_FILLED}{_GROWN[position]}{_PIPELINE}"),
+        Idea("linear", 1.5, f"{_FILLED}{_FITTED[position]}{_PIPELINE}"),
+    )
+
+
 _LOGISTIC = "LogisticRegression(C=10, max_iter=1000)"
 _TEXT = (
     Idea("linear", 3.0, f"Use TfidfVectorizer(sublinear_tf=True) and {_LOGISTIC}{_PIPELINE}"),
@@ -222,10 +249,7 @@ _BY_KIND: dict[Kind, tuple[Idea, ...]] = {
     Kind.REGRESSION: (*_REGRESSORS, _TUNING),
     Kind.CLUSTERING: _CLUSTERERS,
 }
-_BY_KIND_MIXED: dict[Kind, tuple[Idea, ...]] = {
-    Kind.CLASSIFICATION: _MIXED_CLASSIFIERS,
-    Kind.REGRESSION: _MIXED_REGRESSORS,
-}
+_POSITION = {Kind.CLASSIFICATION: 0, Kind.REGRESSION: 1}
 
 
 def suited_ideas(situation: Situation) -> list[Idea]:
@@ -234,6 +258,9 @@ def suited_ideas(situation: Situation) -> list[Idea]:
         return list(_NETWORKS)
     if situation.text:
         return [idea for idea in _TEXT if idea.suits(situation)]
-    if not situation.plain_numbers and not situation.preparation:
-        return list(_BY_KIND_MIXED.get(situation.kind, ()))
-    return [idea for idea in _BY_KIND.get(situation.kind, ()) if idea.suits(situation)]
+    if situation.plain_numbers or situation.preparation:
+        return [idea for idea in _BY_KIND.get(situation.kind, ()) if idea.suits(situation)]
+    if situation.kind not in _POSITION:
+        return []
+    made = _with_columns if situation.frames else _with_gaps
+    return list(made(_POSITION[situation.kind]))

@@ -6,6 +6,7 @@ import random
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from jupyter_mlagent.agent.families import FAMILIES, classify
 from jupyter_mlagent.agent.idea_catalogue import Idea, suited_ideas
@@ -30,8 +31,8 @@ def choose_ideas(
     error: str = "",
     seed: int = 0,
     count: int = 4,
-) -> tuple[str, ...]:
-    """Up to `count` plans, no two of one group while other groups are left.
+) -> tuple[Idea, ...]:
+    """Up to `count` ideas, worded for the situation, no two of one group while other groups are left.
 
     A weighted draw without replacement (Efraimidis and Spirakis, 2006), the same for the same seed. Groups
     that the current model or earlier steps belong to come after the fresh ones. To repair a cell there are
@@ -63,8 +64,8 @@ def _used(situation: Situation, memory: Sequence[MemoryEntry]) -> Counter[str]:
     return used
 
 
-def _worded(idea: Idea, situation: Situation) -> str:
+def _worded(idea: Idea, situation: Situation) -> Idea:
     plan = idea.plan.format(current=situation.current)
     if situation.preparation and not situation.plain_numbers:
-        return f"{plan}, after {situation.preparation} as the first step"
-    return plan
+        plan = f"{plan}, after {situation.preparation} as the first step"
+    return replace(idea, plan=plan)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from jupyter_mlagent.agent import wording
 from jupyter_mlagent.agent.budget import Piece, cut, fit, round_up
+from jupyter_mlagent.agent.idea_catalogue import Idea
 from jupyter_mlagent.agent.ideas import choose_ideas
 from jupyter_mlagent.agent.memory import MemoryEntry, render_entry
 from jupyter_mlagent.agent.names import cell_names, imported_names
@@ -135,10 +136,13 @@ def _user_message(
     return user, levels
 
 
-def _prefills(ideas: Sequence[str], replies: int) -> tuple[str, ...]:
+def _prefills(ideas: Sequence[Idea], replies: int) -> tuple[str, ...]:
     """Plans for `GUIDED` of the replies; the others are the model's own."""
     guided = min(len(ideas), math.ceil(replies * GUIDED))
-    return (*(f"{PREFILL} {idea}.\n" for idea in ideas[:guided]), *[PREFILL] * (replies - guided))
+    return (
+        *(f"{PREFILL} {idea.plan}.\n{idea.opening}" for idea in ideas[:guided]),
+        *[PREFILL] * (replies - guided),
+    )
 
 
 def _join_lines(*texts: str) -> str:
@@ -250,7 +254,7 @@ def _hint(hint: str) -> Piece:
     return Piece("hint", (f"The person asks: {text}" if text else "",), 95.0)
 
 
-def _ideas(ideas: Sequence[str]) -> Piece:
+def _ideas(ideas: Sequence[Idea]) -> Piece:
     lines = wording.ideas_list(ideas)
     return Piece("ideas", (lines, "") if lines else ("",), 35.0, volatile=True)
 

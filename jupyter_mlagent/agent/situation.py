@@ -40,6 +40,8 @@ class Situation:
     """Whether the model is a network of torch or keras."""
     plain_numbers: bool = True
     """False where the training data has missing values or columns that are not numbers."""
+    frames: bool = True
+    """Whether the training data is a data frame, whose columns can be told apart."""
     skewed_error: bool = False
     """Whether the metric is an error of logarithms or ratios."""
     preparation: str = ""
@@ -94,6 +96,7 @@ def read_situation(state: State, task: Task, parts: Roles) -> Situation:
             re.search(r"\bimport (?:torch|keras|tensorflow)|from (?:torch|keras|tensorflow)", _sources(state))
         ),
         plain_numbers=not any(_is_mixed(variable) for variable in trained_on),
+        frames=not trained_on or trained_on[0].type == "DataFrame",
         skewed_error=bool(_RATIOS.search(expression)),
         preparation=next(
             (name for name, found in variables.items() if found.type == "ColumnTransformer"), ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jupyter_mlagent.agent.clip import clip_line, one_line
+from jupyter_mlagent.agent.idea_catalogue import Idea
 from jupyter_mlagent.agent.situation import Kind, Situation
 from jupyter_mlagent.records import Direction, Operator, Task
 from jupyter_mlagent.reward.roles import Roles
@@ -59,8 +60,8 @@ def rules(situation: Situation, parts: Roles) -> str:
     return "\n".join(lines)
 
 
-def ideas_list(ideas: Sequence[str]) -> str:
-    return "Ideas to choose one from:\n" + "\n".join(f"- {idea}" for idea in ideas) if ideas else ""
+def ideas_list(ideas: Sequence[Idea]) -> str:
+    return "Ideas to choose one from:\n" + "\n".join(f"- {idea.plan}" for idea in ideas) if ideas else ""
 
 
 def reply_form(situation: Situation, task: Task, *, trains: bool) -> str:

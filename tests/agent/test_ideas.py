@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from jupyter_mlagent.agent.families import classify
-from jupyter_mlagent.agent.idea_catalogue import suited_ideas
 from jupyter_mlagent.agent.ideas import choose_ideas
 from jupyter_mlagent.agent.memory import MemoryEntry
 from jupyter_mlagent.agent.situation import Kind, Situation, read_situation
@@ -17,6 +16,10 @@ from .states import CELLS, EXPRESSION, STATE, TASK, VARIABLES, code, raised, sta
 SITUATION = Situation(kind=Kind.CLASSIFICATION, targets=("model",), current="LogisticRegression")
 
 
+def plans(*arguments: object, **options: object) -> list[str]:
+    return [idea.plan for idea in choose_ideas(*arguments, **options)]  # type: ignore[arg-type]
+
+
 def tried(plan: str, source: str) -> MemoryEntry:
     return MemoryEntry(Operator.IMPROVE, plan, TrialStatus.OK, 0.8, 0.8, kinds=classify(source))
 
@@ -25,18 +28,17 @@ def tried(plan: str, source: str) -> MemoryEntry:
 @pytest.mark.parametrize("seed", range(5))
 def test_the_first_ideas_are_of_different_kinds(kind: Kind, seed: int) -> None:
     situation = Situation(kind=kind, targets=("model",))
-    groups = {idea.plan: idea.group for idea in suited_ideas(situation)}
 
     ideas = choose_ideas(situation, Operator.IMPROVE, seed=seed, count=6)
 
-    assert len({groups[idea] for idea in ideas}) == 6
+    assert len({idea.group for idea in ideas}) == 6
 
 
 def test_a_draft_does_not_build_on_the_current_model() -> None:
-    drafts = choose_ideas(SITUATION, Operator.DRAFT, count=50)
+    drafts = plans(SITUATION, Operator.DRAFT, count=50)
 
     assert not any("LogisticRegression with RandomizedSearchCV" in idea for idea in drafts)
-    assert set(drafts) < set(choose_ideas(SITUATION, Operator.IMPROVE, count=50))
+    assert set(drafts) < set(plans(SITUATION, Operator.IMPROVE, count=50))
 
 
 def test_what_was_tried_and_what_the_model_is_come_last() -> None:
@@ -47,12 +49,12 @@ def test_what_was_tried_and_what_the_model_is_come_last() -> None:
     ]
 
     for seed in range(10):
-        for idea in choose_ideas(SITUATION, Operator.DRAFT, memory, seed=seed, count=2):
+        for idea in plans(SITUATION, Operator.DRAFT, memory, seed=seed, count=2):
             assert not {"boosting", "forest", "svm", "linear"} & classify(idea).families or "Voting" in idea
 
 
 def test_the_strongest_ideas_come_first_most_often() -> None:
-    first = [choose_ideas(SITUATION, Operator.DRAFT, seed=seed, count=1)[0] for seed in range(200)]
+    first = [plans(SITUATION, Operator.DRAFT, seed=seed, count=1)[0] for seed in range(200)]
 
     boosting = sum("HistGradientBoosting" in idea for idea in first)
     neighbours = sum("KNeighbors" in idea for idea in first)
@@ -64,7 +66,7 @@ def test_a_strong_model_is_rarely_followed_by_a_simple_one() -> None:
     early = Situation(kind=Kind.REGRESSION, targets=("model",), current="DummyRegressor")
 
     def simple(situation: Situation) -> int:
-        drawn = [choose_ideas(situation, Operator.IMPROVE, seed=seed, count=3) for seed in range(100)]
+        drawn = [plans(situation, Operator.IMPROVE, seed=seed, count=3) for seed in range(100)]
         return sum("Neighbors" in idea or "fit a RidgeCV(alphas" in idea for ideas in drawn for idea in ideas)
 
     assert simple(late) < simple(early) / 2
@@ -73,23 +75,30 @@ def test_a_strong_model_is_rarely_followed_by_a_simple_one() -> None:
 def test_a_repair_gets_ideas_only_where_the_data_is_at_fault() -> None:
     mixed = Situation(kind=Kind.CLASSIFICATION, plain_numbers=False)
 
-    assert choose_ideas(SITUATION, Operator.DEBUG, error="NameError: name 'x' is not defined") == ()
-    assert choose_ideas(mixed, Operator.DEBUG, error="ValueError: could not convert string to float: 'Rome'")
-    assert choose_ideas(mixed, Operator.DEBUG, error="ValueError: Input X contains NaN.")
+    assert plans(SITUATION, Operator.DEBUG, error="NameError: name 'x' is not defined") == []
+    assert plans(mixed, Operator.DEBUG, error="ValueError: could not convert string to float: 'Rome'")
+    assert plans(mixed, Operator.DEBUG, error="ValueError: Input X contains NaN.")
 
 
 def test_probabilities_are_asked_for_only_where_the_model_can_give_them() -> None:
     text = Situation(kind=Kind.CLASSIFICATION, text=True, probabilities=True)
 
-    assert not any("LinearSVC" in idea for idea in choose_ideas(text, Operator.IMPROVE, count=50))
+    assert not any("LinearSVC" in idea for idea in plans(text, Operator.IMPROVE, count=50))
 
 
 def test_mixed_columns_are_encoded_or_go_through_the_notebooks_own_preparation() -> None:
     bare = Situation(kind=Kind.REGRESSION, plain_numbers=False)
     prepared = Situation(kind=Kind.REGRESSION, plain_numbers=False, preparation="prep")
 
-    assert all("OneHotEncoder" in idea for idea in choose_ideas(bare, Operator.IMPROVE, count=50))
-    assert all("after prep" in idea for idea in choose_ideas(prepared, Operator.IMPROVE, count=50))
+    assert all("OneHotEncoder" in idea.opening for idea in choose_ideas(bare, Operator.IMPROVE, count=50))
+    assert all("after prep" in idea for idea in plans(prepared, Operator.IMPROVE, count=50))
+
+
+def test_openings_are_cells_by_themselves() -> None:
+    for kind in (Kind.CLASSIFICATION, Kind.REGRESSION):
+        for idea in choose_ideas(Situation(kind=kind, plain_numbers=False), Operator.IMPROVE, count=9):
+            exec(idea.opening, {})
+            assert idea.opening.endswith("\n")
 
 
 def test_every_idea_names_what_it_uses_and_is_one_line() -> None:
@@ -100,10 +109,10 @@ def test_every_idea_names_what_it_uses_and_is_one_line() -> None:
         for neural in (True, False)
     ]
 
-    plans = {idea for each in situations for idea in choose_ideas(each, Operator.IMPROVE, count=99)}
+    every = {plan for each in situations for plan in plans(each, Operator.IMPROVE, count=99)}
 
-    assert len(plans) > 30
-    assert not any("\n" in plan or plan.endswith(".") or "{" in plan for plan in plans)
+    assert len(every) > 30
+    assert not any("\n" in plan or plan.endswith(".") or "{" in plan for plan in every)
 
 
 def read(expression: str, *cells: str, variables: tuple[Variable, ...] = VARIABLES) -> Situation:
