@@ -28,16 +28,20 @@ class LabExtension(BuildHookInterface):
         if version == "editable":
             return
         built = Path(self.root) / BUILT
-        if not (built / "package.json").exists():
-            self._build(Path(self.root) / SOURCES)
+        if not (built / "package.json").exists() and not self._build(Path(self.root) / SOURCES):
+            return
         shared[BUILT] = TARGET
         shared[f"{SOURCES}/install.json"] = f"{TARGET}/install.json"
 
-    def _build(self, sources: Path) -> None:
-        if shutil.which("node") is None:
-            raise RuntimeError(
-                "Building the wheel needs Node.js for the JupyterLab extension: install Node 20 or newer, or "
-                "install this project with `pip install --editable .`, which needs none."
+    def _build(self, sources: Path) -> bool:
+        """False, and said, where its tools are absent: all but the extension works without them."""
+        absent = [tool for tool in ("node", "jlpm") if shutil.which(tool) is None]
+        if absent:
+            self.app.display_warning(
+                f"This wheel is without the JupyterLab extension: {' and '.join(absent)} not found "
+                "(Node 20 or newer, and `pip install jupyterlab` for jlpm)."
             )
+            return False
         for command in (["jlpm", "install", "--immutable"], ["jlpm", "build:prod"]):
             subprocess.run(command, cwd=sources, check=True)
+        return True

@@ -171,7 +171,8 @@ def test_whatever_the_agent_imports_comes_with_it(wheel: Path) -> None:
 
 def test_what_runs_in_a_kernel_needs_only_python_and_ipython() -> None:
     # Libraries that a person's kernel happens to hold are looked up in sys.modules.
-    assert imports_of(ROOT / "kernels" / "mlagent_kernel") <= {"IPython"}
+    # IPython stands on traitlets and brings it.
+    assert imports_of(ROOT / "kernels" / "mlagent_kernel") <= {"IPython", "traitlets"}
 
 
 def _unpacked_metadata(wheel: Path) -> Path:
