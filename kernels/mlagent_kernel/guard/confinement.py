@@ -90,7 +90,8 @@ class Confinement:
         try:
             os.setsid()
             if self._dies_with_parent:
-                libc.prctl(libc.PR_SET_PDEATHSIG, _SIGKILL)
+                with contextlib.suppress(OSError):  # refused inside another trial, which ends as a whole
+                    libc.prctl(libc.PR_SET_PDEATHSIG, _SIGKILL)
             inherited_files.deaden(set(self._keep_fds).difference(keep_fds))
             for descriptor in self._how.descriptors():
                 os.close(descriptor)

@@ -17,6 +17,8 @@ import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from .unnamed import open_unnamed
+
 _SMALL = 64 << 20
 """Deleted files up to this size are copied; larger ones can no longer be read in a trial."""
 _KEPT_DEVICES = frozenset({"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"})
@@ -158,7 +160,7 @@ def _copy(descriptor: int) -> int:
     size = os.fstat(descriptor).st_size
     if size > _SMALL:
         return -1
-    copy = os.memfd_create("mlagent-copy", os.MFD_CLOEXEC)
+    copy = open_unnamed("mlagent-copy")
     try:
         done = 0
         while done < size:

@@ -20,6 +20,7 @@ import struct
 from dataclasses import dataclass
 
 from . import libc
+from .unnamed import open_unnamed
 
 _SHARED_LINE = re.compile(rb"s [0-9a-f]{8,} [0-9a-f]+:[0-9a-f]+ ")
 """Finds candidates cheaply: a kernel has thousands of mappings and few shared ones."""
@@ -157,7 +158,7 @@ def _map_copy(mapping: SharedMap) -> None:
     if device or mapping.path.startswith("anon_inode:") or not mapping.protection & libc.PROT_READ:
         libc.mmap(mapping.start, mapping.length, 0, flags | libc.MAP_ANONYMOUS)
         return
-    copy = os.memfd_create("mlagent-map", os.MFD_CLOEXEC)
+    copy = open_unnamed("mlagent-map")
     try:
         os.ftruncate(copy, mapping.length)
         with open("/proc/self/mem", "rb", buffering=0) as memory:

@@ -176,6 +176,37 @@ def test_shared_memory_of_every_kind_is_private(confine, place: Path, tier: str)
     assert (place / "map.bin").read_bytes()[:6] == b"before"
 
 
+def test_a_guard_inside_a_guard_works_too(confine) -> None:
+    """A fresh kernel replays inside the guard, and its trials are forks of that process."""
+    outcome = confine(
+        """
+        import os
+        from mlagent_kernel.guard import Confinement
+        read, write = os.pipe()
+        if os.fork() == 0:
+            inner = Confinement("none", cwd=os.getcwd(), disk_bytes=1 << 20, memory_bytes=1 << 28, processes=8,
+                                keep_fds=[write])
+            inner.supervisor_enter()
+            pid = inner.fork_trial()
+            if pid == 0:
+                inner.trial_enter(keep_fds=[write])
+                nameless[:6] = b"inside"
+                os.write(write, bytes(nameless[:6]))
+                os._exit(0)
+            os.waitpid(pid, 0)
+            os._exit(0)
+        os.close(write)
+        answer = [os.read(read, 10).decode(), bytes(nameless[:6]).decode()]
+        """,
+        before="""
+            import mmap
+            nameless = mmap.mmap(-1, 8192)
+            nameless[:6] = b"before"
+        """,
+    )
+    assert outcome.answer == ["inside", "before"]
+
+
 def test_a_read_only_shared_mapping_cannot_be_made_writable(confine, place: Path) -> None:
     outcome = confine(
         """
