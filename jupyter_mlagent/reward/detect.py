@@ -101,7 +101,7 @@ def _confidence(
         confidence -= 0.1
     if direction is None:
         confidence -= 0.1
-    if not is_pure(tree) or any((called_name(call) or "") in MULTI_VALUED for call in calls(tree)):
+    if not is_pure(tree) or (called_name(tree) or "") in MULTI_VALUED:
         confidence -= 0.2
     if sighting.stands_in:
         confidence -= 0.1

@@ -15,6 +15,9 @@ from jupyter_mlagent.reward.metric_names import KNOWN_FUNCTIONS, is_score_name
 _REPORTS = frozenset({"classification_report", "confusion_matrix"})
 """Reports that hold no single number: accuracy stands for them."""
 
+_TABLE_METHODS = frozenset({"map", "corr", "rank", "agg", "apply"})
+"""Methods of data frames whose names also stand for scores (mean average precision, correlation)."""
+
 _SPREADS = frozenset({"std", "var", "sem"})
 _COUNTS = frozenset({"len", "type", "range", "time", "perf_counter", "count", "nunique"})
 _ABOUT = frozenset({"shape", "size", "columns", "dtypes", "index", "best_estimator_", "__name__"})
@@ -131,7 +134,7 @@ def _is_score(tree: ast.expr, definitions: Definitions) -> bool:
 
 
 def _calls_score(tree: ast.expr) -> bool:
-    names = [called_name(call) or "" for call in calls(tree)]
+    names = [name for call in calls(tree) if (name := called_name(call) or "") not in _TABLE_METHODS]
     return any(name in KNOWN_FUNCTIONS or name in SCORE_METHODS or is_score_name(name) for name in names)
 
 

@@ -27,6 +27,7 @@ def test_the_metric_a_person_would_name_comes_first(case: Case) -> None:
 
 def test_a_notebook_without_scores_has_no_candidates() -> None:
     assert detect_metrics(cells("import pandas as pd", "df = pd.read_csv('a.csv')\ndf.head()")) == []
+    assert detect_metrics(cells("df['a'].map(names).value_counts()", "df.corr()['y'].sort_values()")) == []
     assert detect_metrics([]) == []
 
 
