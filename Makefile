@@ -22,7 +22,7 @@ export MLAGENT_GPU PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 # Steps that share one environment do not run beside each other, whatever -j says.
 .NOTPARALLEL:
-.PHONY: help env engine model demo lab lab-build test test-models lint format bench build clean
+.PHONY: help env engine model demo lab lab-build test test-slow test-models lint format bench build clean
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -39,7 +39,10 @@ demo: model  ## The main job on an example: propose, try, accept, save
 	@$(MLAGENT) demo
 
 test: env lint test-models  ## Every check: lint, types, import contracts, all tests
-	@$(PY) -m pytest
+	@$(PY) -m pytest -m "not slow"
+
+test-slow: env test-models  ## What takes minutes each: training of the bundled tasks, the terminal app in tmux
+	@$(PY) -m pytest -m slow
 
 test-models: env
 	@for name in $(TEST_MODELS); do \
