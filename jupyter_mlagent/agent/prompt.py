@@ -17,7 +17,7 @@ from jupyter_mlagent.agent.ideas import choose_ideas
 from jupyter_mlagent.agent.memory import MemoryEntry, render_entry
 from jupyter_mlagent.agent.names import cell_names, imported_names
 from jupyter_mlagent.agent.parser import PREFILL
-from jupyter_mlagent.agent.render import cell_levels, render_detail, render_error, render_variable
+from jupyter_mlagent.agent.render import cell_levels, error_line, render_detail, render_variable
 from jupyter_mlagent.agent.repair import NOTHING_EXPECTED, Expected
 from jupyter_mlagent.agent.situation import Situation, read_situation
 from jupyter_mlagent.agent.source import parse_cell
@@ -269,4 +269,4 @@ def _error(state: State) -> str:
     if last is None:
         return ""
     errors = [output for output in last.outputs if output.get("output_type") == "error"]
-    return render_error(errors[-1]).rpartition("\n")[2] if errors else ""
+    return error_line(errors[-1]) if errors else ""

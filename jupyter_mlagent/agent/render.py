@@ -25,6 +25,7 @@ OUTPUTS = 20
 """Outputs of one cell looked at from each end."""
 
 VARIABLE = 180
+NAME = 80
 
 _PLAIN_COLUMN = re.compile(r"^(.+?): u?(?:int|float)\d+, (?!.*(?:missing|\{)).*$")
 
@@ -95,7 +96,8 @@ def _output_text(output: dict[str, Any]) -> str:
 
 def render_error(output: dict[str, Any]) -> str:
     """`ValueError: Input contains NaN`, after the failing line of the cell where the traceback tells."""
-    name, value = str(output.get("ename", "Error")), printable(_ends(str(output.get("evalue", ""))))
+    name = one_line(printable(str(output.get("ename", "Error"))), NAME)
+    value = printable(_ends(str(output.get("evalue", ""))))
     traceback = printable(_ends("\n".join(str(line) for line in output.get("traceback") or ())))
     failing = _FAILING_LINE.search(traceback)
     at = f"line {failing[1]}: {one_line(failing[2], LINE)}\n" if failing else ""
@@ -108,6 +110,12 @@ def _columns(detail: str) -> str:
     plain = [match[1] for line in lines if (match := _PLAIN_COLUMN.match(line))]
     others = [line for line in lines if not _PLAIN_COLUMN.match(line)]
     return "\n".join([*others, f"number columns: {', '.join(plain)}"] if plain else others)
+
+
+def error_line(output: dict[str, Any]) -> str:
+    """`ValueError: Input contains NaN` alone."""
+    lines = printable(_ends(str(output.get("evalue", "")))).strip().split("\n")
+    return one_line(f"{printable(str(output.get('ename', 'Error')))}: {lines[0]}", LINE)
 
 
 def _ends(text: str) -> str:
