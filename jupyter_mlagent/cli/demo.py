@@ -60,8 +60,10 @@ async def _demo(path: Path, target: Path, candidates: int, model: str | None, se
         ) as workbench:
             console.rule(f"[bold]1[/] run {escape(path.name)} in a Jupyter kernel", align="left")
             await prepare(workbench, None, None, progress, progress.said)
+            progress.done()
             console.rule("[bold]2[/] propose next cells, try each in a copy of that kernel", align="left")
             best, ranking = await _propose(workbench, seed, progress)
+            progress.done()
             show_ranking(path, *ranking, show_code=True)
             if best is None:
                 console.print("\nNothing to accept this time; run the demo again, or with --candidates 8.")

@@ -44,8 +44,6 @@ class Progress:
         self._ready = 0
 
     def __enter__(self) -> Progress:
-        if self._live:
-            self._status.start()
         return self
 
     def __exit__(
@@ -57,6 +55,11 @@ class Progress:
         """What is under way; shown until the next call."""
         if self._live:
             self._status.update(escape(text))
+            self._status.start()
+
+    def done(self) -> None:
+        """Nothing is under way: the line goes, so that results can be printed."""
+        self._status.stop()
 
     def said(self, text: str) -> None:
         """A line that stays."""
