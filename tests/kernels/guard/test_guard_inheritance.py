@@ -184,8 +184,8 @@ def test_a_guard_inside_a_guard_works_too(confine) -> None:
         from mlagent_kernel.guard import Confinement
         read, write = os.pipe()
         if os.fork() == 0:
-            inner = Confinement("none", cwd=os.getcwd(), disk_bytes=1 << 20, memory_bytes=1 << 28, processes=8,
-                                keep_fds=[write])
+            inner = Confinement("none", cwd=os.getcwd(), disk_bytes=1 << 20, memory_bytes=1 << 28,
+                                processes=8, keep_fds=[write])
             inner.supervisor_enter()
             pid = inner.fork_trial()
             if pid == 0:
