@@ -120,7 +120,9 @@ class Confinement:
 
     def usage(self) -> tuple[int, int]:
         """In S: (processes of the trial, bytes they hold beyond what they share with the kernel)."""
-        return self._group.usage(self._memory_bytes) if self._group is not None else (0, 0)
+        if self._group is None:
+            return 0, 0
+        return self._group.usage(self._memory_bytes, self._processes)
 
     def disk_exceeded(self) -> bool:
         """In S, to poll like `usage`: whether the trial holds more disk than it may and must be ended."""
