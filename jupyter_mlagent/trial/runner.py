@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlagent_kernel import wire
-
 from jupyter_mlagent.errors import KernelError
 from jupyter_mlagent.records import (
     Direction,
@@ -32,6 +30,7 @@ from jupyter_mlagent.trial.fresh import FreshProcess
 from jupyter_mlagent.trial.inject import call
 from jupyter_mlagent.trial.outputs import OutputList
 from jupyter_mlagent.trial.reports import ReportPipe, private_folder
+from mlagent_kernel import wire
 
 CANCELLED = "The trial was cancelled."
 LOST = "The copy of the kernel ended without a report."
