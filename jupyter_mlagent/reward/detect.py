@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from jupyter_mlagent.records import Cell, Direction
 from jupyter_mlagent.reward.definitions import Definitions
 from jupyter_mlagent.reward.expressions import called_name, calls, names_read, parse_expression, string_keys
-from jupyter_mlagent.reward.inline import Inlined, inline_metric, is_pure, strip_format
+from jupyter_mlagent.reward.inline import Inlined, inline_with, is_pure, strip_format
 from jupyter_mlagent.reward.metric_names import (
     MULTI_VALUED,
     direction_of_name,
@@ -45,7 +45,7 @@ def detect_metrics(cells: Sequence[Cell]) -> list[MetricCandidate]:
     ]
     for age, (number, cell) in enumerate(reversed(code)):
         for sighting in sightings(cell.source, definitions):
-            candidate = _candidate(sighting, number, age, cells)
+            candidate = _candidate(sighting, number, age, definitions)
             known = best.get(candidate.expression)
             if known is None or candidate.confidence > known.confidence:
                 best[candidate.expression] = candidate
@@ -61,9 +61,9 @@ def direction_of(expression: str) -> Direction | None:
     return None if tree is None else _direction(strip_format(tree))
 
 
-def _candidate(sighting: Sighting, number: int, age: int, cells: Sequence[Cell]) -> MetricCandidate:
-    inlined = inline_metric(ast.unparse(ast.fix_missing_locations(sighting.tree)), cells)
-    inlined = _averaged(inlined)
+def _candidate(sighting: Sighting, number: int, age: int, definitions: Definitions) -> MetricCandidate:
+    source = ast.unparse(ast.fix_missing_locations(sighting.tree))
+    inlined = _averaged(inline_with(source, definitions))
     tree = parse_expression(inlined.expression) or sighting.tree
     direction = _direction(tree) or _direction(sighting.tree) or direction_of_name(words_of(sighting.label))
     where = {"printed": "printed in", "shown": "shown by", "computed": "computed in"}[sighting.how]

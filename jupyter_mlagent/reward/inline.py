@@ -63,20 +63,25 @@ def inline_metric(expression: str, cells: Sequence[Cell]) -> Inlined:
 
     Text that is not a Python expression comes back unchanged, as settable.
     """
+    return inline_with(expression, Definitions(cells))
+
+
+def inline_with(expression: str, definitions: Definitions) -> Inlined:
+    """The same for definitions that are read already."""
     tree = parse_expression(expression)
     if tree is None:
         return Inlined(expression=expression, settable=True)
-    inliner = _Inliner(Definitions(cells))
+    inliner = _Inliner(definitions)
     result = inliner.expand(strip_format(tree), None, DEPTH)
     text = ast.unparse(result)
     if len(text) > MAX_CHARACTERS:
         result, text = tree, ast.unparse(tree)
     notes = list(dict.fromkeys(inliner.notes))
     reporter = _self_reporting_object(result)
-    settable = reporter is None and not is_live(result, inliner.definitions)
+    settable = reporter is None and not is_live(result, definitions)
     if reporter is not None:
         notes.append(f"The value is what {reporter} says of itself; a score on held-out data is safer.")
-    notes += _stored_predictions(result, inliner.definitions)
+    notes += _stored_predictions(result, definitions)
     return Inlined(expression=text, notes=tuple(notes), settable=settable, self_reported=reporter is not None)
 
 
