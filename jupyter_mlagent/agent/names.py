@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
+
+from jupyter_mlagent.agent.scopes import own_nodes, parameters, stored_names
+from jupyter_mlagent.agent.source import parse_cell
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
@@ -27,6 +31,8 @@ class CellNames:
     uses: list[Use] = field(default_factory=list)
     bound: dict[str, int] = field(default_factory=dict)
     """Name -> order of its first binding in the notebook's namespace."""
+    imported: set[str] = field(default_factory=set)
+    """Those of them that import statements bind, also inside functions."""
     star_imports: bool = False
 
 
@@ -37,10 +43,11 @@ def cell_names(module: ast.Module) -> CellNames:
     return walker.names
 
 
-def imported_names(module: ast.Module) -> set[str]:
-    """Names that import statements bind, wherever they stand in the cell."""
-    statements = [node for node in ast.walk(module) if isinstance(node, ast.Import | ast.ImportFrom)]
-    return {alias.asname or alias.name.split(".")[0] for node in statements for alias in node.names}
+@lru_cache(maxsize=2048)
+def names_of(source: str) -> CellNames:
+    """The same for a cell's source (shared: do not change it); nothing where it is not Python."""
+    module = parse_cell(source)
+    return CellNames() if module is None else cell_names(module)
 
 
 class _Walker:
@@ -131,7 +138,9 @@ class _Walker:
             if alias.name == "*":
                 self.names.star_imports = True
             else:
-                self._bind(alias.asname or alias.name.split(".")[0])
+                bound = alias.asname or alias.name.split(".")[0]
+                self.names.imported.add(bound)
+                self._bind(bound)
 
     def _maybe(self, body: Iterable[ast.stmt]) -> None:
         self._uncertain += 1
@@ -165,7 +174,7 @@ class _Walker:
                 self._bind_outside_comprehensions(target.id)
             case ast.Lambda(args=arguments, body=body):
                 self._defaults(arguments)
-                self._in_function(_parameters(arguments), [], lambda: self._read(body))
+                self._in_function(parameters(arguments), [], lambda: self._read(body))
             case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
                 self._comprehension(node)
             case ast.IfExp(test=test, body=body, orelse=orelse):
@@ -212,13 +221,13 @@ class _Walker:
             self._read(decorator)
         self._defaults(node.args)
         self._bind(node.name)
-        self._in_function(_parameters(node.args), node.body, self._walk(node.body))
+        self._in_function(parameters(node.args), node.body, self._walk(node.body))
 
     def _in_function(self, parameters: set[str], body: list[ast.stmt], walk: Callable[[], None]) -> None:
         declared = {
-            name for inner in _own_nodes(body) if isinstance(inner, ast.Global) for name in inner.names
+            name for inner in own_nodes(body) if isinstance(inner, ast.Global) for name in inner.names
         }
-        self._scopes.append(parameters | (_stored(body) - declared))
+        self._scopes.append(parameters | (stored_names(body) - declared))
         self._globals.append(declared)
         self._uncertain += 1
         walk()
@@ -233,7 +242,7 @@ class _Walker:
         # A class body's names are seen by the body itself, not by its methods.
         methods = [inner for inner in node.body if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef)]
         others = [inner for inner in node.body if inner not in methods]
-        self._scopes.append(_stored(node.body))
+        self._scopes.append(stored_names(node.body))
         self._globals.append(set())
         self.statements(others)
         for method in methods:
@@ -243,7 +252,7 @@ class _Walker:
         self._scopes.pop()
         self._globals.pop()
         for method in methods:
-            self._in_function(_parameters(method.args) | {"__class__"}, method.body, self._walk(method.body))
+            self._in_function(parameters(method.args) | {"__class__"}, method.body, self._walk(method.body))
 
     def _walk(self, body: list[ast.stmt]) -> Callable[[], None]:
         return lambda: self.statements(body)
@@ -268,40 +277,3 @@ class _Walker:
         if self._uncertain == 0 or not self._scopes:
             self._order += 1
             self.names.bound.setdefault(name, self._order)
-
-
-def _parameters(arguments: ast.arguments) -> set[str]:
-    extra = [argument for argument in (arguments.vararg, arguments.kwarg) if argument is not None]
-    return {
-        argument.arg for argument in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, *extra]
-    }
-
-
-def _own_nodes(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """The nodes of a function's body without those of functions and classes inside it."""
-    for node in body:
-        yield node
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
-            yield from _own_nodes(ast.iter_child_nodes(node))
-
-
-def _stored(body: Iterable[ast.AST]) -> set[str]:
-    """Names that a function's or class's body binds in its own scope."""
-    stored: set[str] = set()
-    for node in _own_nodes(body):
-        match node:
-            case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
-                stored.add(name)
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-                stored.add(name)
-            case (
-                ast.ExceptHandler(name=str(name))
-                | ast.MatchAs(name=str(name))
-                | ast.MatchStar(name=str(name))
-            ):
-                stored.add(name)
-            case ast.MatchMapping(rest=str(name)):
-                stored.add(name)
-            case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
-                stored |= {alias.asname or alias.name.split(".")[0] for alias in aliases}
-    return stored

@@ -15,12 +15,11 @@ from jupyter_mlagent.agent.budget import Piece, cut, fit, round_up
 from jupyter_mlagent.agent.idea_catalogue import Idea
 from jupyter_mlagent.agent.ideas import choose_ideas
 from jupyter_mlagent.agent.memory import MemoryEntry, render_entry
-from jupyter_mlagent.agent.names import cell_names, imported_names
+from jupyter_mlagent.agent.names import names_of
 from jupyter_mlagent.agent.parser import PREFILL
 from jupyter_mlagent.agent.render import cell_levels, error_line, render_detail, render_variable
 from jupyter_mlagent.agent.repair import NOTHING_EXPECTED, Expected
 from jupyter_mlagent.agent.situation import Situation, read_situation
-from jupyter_mlagent.agent.source import parse_cell
 from jupyter_mlagent.records import Cell, ChatMessage, Operator, State, Task, Variable
 from jupyter_mlagent.reward.roles import Roles, roles
 
@@ -184,8 +183,7 @@ def _metric_cells(cells: Sequence[Cell], task: Task, parts: Roles) -> set[int]:
     wanted = [name for name in parts.reads if name not in parts.functions]
     defining: dict[str, int] = {}
     for number, cell in enumerate(cells, 1):
-        module = parse_cell(cell.source) if cell.kind == "code" else None
-        bound = cell_names(module).bound if module is not None else {}
+        bound = names_of(cell.source).bound if cell.kind == "code" else {}
         defining |= {name: number for name in wanted if name in bound}
     chosen = set(defining.values())
     if task.metric is not None and "cell " in task.metric.origin:
@@ -223,11 +221,9 @@ def _by_relevance(state: State, wanted: Sequence[str]) -> list[Variable]:
     imported: set[str] = set()
     for number, cell in enumerate(state.cells, 1):
         if cell.kind == "code":
-            module = parse_cell(cell.source)
-            names = cell_names(module) if module is not None else None
-            for name in [*names.bound, *(use.name for use in names.uses)] if names else []:
-                mentions[name] = number
-            imported |= imported_names(module) if module is not None else set()
+            names = names_of(cell.source)
+            mentions |= dict.fromkeys([*names.bound, *(use.name for use in names.uses)], number)
+            imported |= names.imported
 
     def key(variable: Variable) -> tuple[int, int, str]:
         rank = wanted.index(variable.name) if variable.name in wanted else len(wanted)
@@ -260,8 +256,7 @@ def _ideas(ideas: Sequence[Idea]) -> Piece:
 
 
 def _binds(cell: Cell | None, names: Sequence[str]) -> bool:
-    module = parse_cell(cell.source) if cell is not None else None
-    return module is not None and not {*names}.isdisjoint(cell_names(module).bound)
+    return cell is not None and not {*names}.isdisjoint(names_of(cell.source).bound)
 
 
 def _error(state: State) -> str:

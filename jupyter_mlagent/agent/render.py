@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Sequence
 from typing import Any
 
 from jupyter_mlagent.agent.clip import clip_lines, one_line, printable
-from jupyter_mlagent.agent.names import cell_names
-from jupyter_mlagent.agent.source import parse_cell
+from jupyter_mlagent.agent.names import names_of
 from jupyter_mlagent.records import Cell, Variable
 
 LINE = 200
@@ -61,14 +59,11 @@ def _cell(number: int, source: str, output: str = "") -> str:
 
 def _outline(number: int, source: str) -> str:
     """One line: what the cell binds."""
-    module = parse_cell(source)
-    if module is None:
-        return f"Cell {number}: {one_line(source, 100)}"
-    imports = any(isinstance(node, ast.Import | ast.ImportFrom) for node in module.body)
-    bound = [name for name in cell_names(module).bound if not name.startswith("_")]
+    names = names_of(source)
+    bound = [name for name in names.bound if not name.startswith("_")]
     if not bound:
         return f"Cell {number}: {one_line(source, 100)}"
-    what = "imports" if imports and len(bound) > 12 else one_line(", ".join(bound), 160)
+    what = "imports" if names.imported and len(bound) > 12 else one_line(", ".join(bound), 160)
     return f"Cell {number} defines: {what}"
 
 
