@@ -38,6 +38,7 @@ class ReportPipe:
         self.path = self._stack.enter_context(private_folder()) / "report"
         os.mkfifo(self.path, 0o600)
         self._reader = LineReader(os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), _MAX_LINE)
+        self.abandoned = False
         self._messages: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._reader.descriptor, self._read)
@@ -59,6 +60,7 @@ class ReportPipe:
 
     def abandon(self) -> None:
         """Make `next` return None, whatever else may still come."""
+        self.abandoned = True
         self._messages.put_nowait(None)
 
     def _read(self) -> None:

@@ -32,6 +32,7 @@ from jupyter_mlagent.trial.outputs import OutputList
 from jupyter_mlagent.trial.reports import ReportPipe, private_folder
 from mlagent_kernel import wire
 
+_PATIENCE, _PATIENCE_FLOOR = 5.0, 180.0
 CANCELLED = "The trial was cancelled."
 LOST = "The copy of the kernel ended without a report."
 UNGUARDED = "No guard works here ({reason}), and nobody allowed a trial without one."
@@ -134,7 +135,8 @@ class KernelTrials:
                 spec = request.spec(pipe.path)
                 started = await call(self._link, "start", {"spec": spec})
                 if "pid" in started:
-                    report = await _follow(pipe, take)
+                    async with asyncio.timeout(request.patience):
+                        report = await _follow(pipe, take)
                     engine, why = TryEngine.FORK, ""
                 else:
                     engine, why = choose(unsafe_to_fork=started["unsafe"], same_machine=True)
@@ -143,6 +145,8 @@ class KernelTrials:
                     surroundings = await call(self._link, "surroundings", {})
                     await self._fresh.request(spec, surroundings, request.sources, self._link.python)
                     report = await _follow(pipe, take)
+            except TimeoutError:
+                report, engine, why = {"status": "not_tried", "reason": LOST}, TryEngine.FORK, ""
             finally:
                 self._pipe = None
         if "pid" in started:
@@ -170,6 +174,11 @@ class _Request:
         """What will be run."""
         metric = self.metric.expression if self.metric is not None else None
         return [source for source in (self.code, metric) if source]
+
+    @property
+    def patience(self) -> float:
+        """Seconds after which a supervisor, which keeps limits of its own, counts as lost."""
+        return _PATIENCE_FLOOR + _PATIENCE * (self.limits.seconds + self.limits.metric_seconds)
 
     def spec(self, fifo: Path) -> str:
         limits = {name: getattr(self.limits, name) for name in self.limits.__struct_fields__}
@@ -201,7 +210,7 @@ async def _follow(pipe: ReportPipe, take: Callable[[dict[str, Any]], None]) -> d
     while True:
         message = await pipe.next()
         if message is None:
-            return {"status": "not_tried", "reason": LOST}
+            return {"status": "not_tried", "reason": CANCELLED if pipe.abandoned else LOST}
         if message["kind"] == "output":
             take(message["output"])
         elif message["kind"] == "report":

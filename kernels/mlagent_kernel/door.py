@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import platform
+import signal
 import sys
 import time
 from pathlib import Path
@@ -17,7 +18,8 @@ from .memory import private_memory
 from .probe import variables
 from .wire import TrialSpec
 
-_REAP_SECONDS = 2.0
+_REAP_SECONDS = 3.0
+_KILL_SECONDS = 2.0
 _supervisors: set[int] = set()
 
 
@@ -42,13 +44,19 @@ def start(text: str) -> str:
 
 
 def reap(text: str) -> str:
-    """Collect the exit status of the supervisor `{"pid": ...}`, so that no zombie stays."""
+    """Collect the exit status of the supervisor `{"pid": ...}`, which has reported, so that no zombie stays.
+
+    One that does not end is killed; its trial dies with it.
+    """
     pid = int(json.loads(text)["pid"])
-    deadline = time.monotonic() + _REAP_SECONDS
-    while pid in _supervisors and time.monotonic() < deadline:
-        _reap_finished()
+    for patience in (_REAP_SECONDS, _KILL_SECONDS):
+        deadline = time.monotonic() + patience
+        while pid in _supervisors and time.monotonic() < deadline:
+            _reap_finished()
+            if pid in _supervisors:
+                time.sleep(0.002)
         if pid in _supervisors:
-            time.sleep(0.002)
+            os.kill(pid, signal.SIGKILL)
     return json.dumps({"reaped": pid not in _supervisors})
 
 

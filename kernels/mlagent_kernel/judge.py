@@ -89,8 +89,7 @@ class _Judge:
         reason = reader.problem() if shipments else ""
         if reason:
             return {"value": None, "reason": reason}
-        outside = bool(arrived.values) or goods.notebook or arrived.notebook
-        return {**self._measure(reader, arrived.values), "outside": outside}
+        return {**self._measure(reader, arrived.values), "outside": bool(arrived.values)}
 
     def _measure(self, reader: Reader, parts: dict[str, Any]) -> Message:
         question = self._question

@@ -92,11 +92,14 @@ class Clerk:
         self._notebook = shipping.notebook_definitions(namespace)
         self._held = {name: namespace[name] for name in plan.fixed if name in namespace}
         self._truth = _copies(namespace, plan.truth)
+        self._fingerprints = {name: shipping.fingerprint(namespace.get(name)) for name in plan.taken}
 
     def answer(self, question: Mapping[str, Any]) -> Message:
         try:
             if question["ask"] == "objects":
-                return shipping.ship(self._payload, self._namespace, question["names"], self._notebook)
+                return shipping.ship(
+                    self._payload, self._namespace, question["names"], self._notebook, self._fingerprints
+                )
             if question["ask"] == "parts":
                 return self._parts(question["parts"])
             return self._whole()

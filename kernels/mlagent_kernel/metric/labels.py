@@ -17,6 +17,7 @@ from .holders import Holder, all_holders, holders, numpy
 
 _MOST_CLASSES = 0.5
 """Share of distinct values up to which labels count as classes, whose recoding is a renaming."""
+_ROUNDING = 1e-6
 _MOST_ROWS = 500_000
 """Larger tables are not searched row by row."""
 
@@ -125,9 +126,26 @@ def _recodes(label: Any, other: Any) -> bool:
         return False
     if first.max() + 1 <= _MOST_CLASSES * len(first):
         return _same_partition(first, second)
-    # Nearly all values differ (a regression target), and any two such columns rename each other: so only one
-    # in the same or the opposite order counts.
-    return bool((first == second).all() or (first == second.max() - second).all())
+    # Nearly all values differ (a regression target), so any two such columns rename each other.
+    return _rescales(label.reshape(-1), other.reshape(-1))
+
+
+def _rescales(label: Any, other: Any) -> bool:
+    """Whether one is a linear function of the other, or of its logarithm, exponential, root or square.
+
+    The same order alone says nothing: a target that grows with time has that of every clock.
+    """
+    np = numpy()
+    if label.dtype.kind not in "iuf" or other.dtype.kind not in "iuf":
+        return bool((label == other).all()) if label.dtype.kind == other.dtype.kind else False
+    first, second = label.astype("float64"), other.astype("float64")
+    with np.errstate(all="ignore"):
+        for change in (lambda v: v, np.log, np.log1p, np.exp, np.expm1, np.sqrt, np.square):
+            changed = change(first)
+            usable = np.isfinite(changed).all() and np.ptp(changed) and np.ptp(second)
+            if usable and abs(np.corrcoef(changed, second)[0, 1]) > 1 - _ROUNDING:
+                return True
+    return False
 
 
 def _codes(array: Any) -> Any:

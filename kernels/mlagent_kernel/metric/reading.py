@@ -71,16 +71,13 @@ class Goods:
 
     values: dict[str, Any] = field(default_factory=dict)
     away: dict[str, str] = field(default_factory=dict)
-    notebook: bool = False
-    """Code of the notebook is part of what was restored."""
 
 
 def unpack(shipment: Shipment, notebook: Mapping[str, Any]) -> Goods:
     goods = Goods(away=dict(shipment.away))
     for name, data in shipment.pickles().items():
         try:
-            goods.values[name], used = restoring.restore(data, notebook)
-            goods.notebook = goods.notebook or used
+            goods.values[name] = restoring.restore(data, notebook)
         except trust.NotTrustedError as error:
             goods.away[name] = f"it contains {error}, which is not trusted"
         except BaseException as error:
@@ -237,7 +234,17 @@ def _mismatch(name: str, played: frozenset[Role], before: Any, after: Any) -> st
             f"The cell changed `{name}` from {rows(before)} to {rows(after)} rows, "
             "so the metric would no longer measure the same held-out data."
         )
+    if _reordered(before, after):
+        return f"The cell took other rows into `{name}`, or put them in another order than their labels."
     return ""
+
+
+def _reordered(before: Any, after: Any) -> bool:
+    """Whether pandas tells that rows are not where they were; a fresh numbering tells nothing."""
+    tables = (("pandas", "DataFrame"), ("pandas", "Series"))
+    if not is_instance(before, *tables) or not is_instance(after, *tables):
+        return False
+    return not is_instance(after.index, ("pandas", "RangeIndex")) and not after.index.equals(before.index)
 
 
 def _gap(name: str, value: Any) -> str:

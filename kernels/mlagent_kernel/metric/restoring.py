@@ -37,7 +37,6 @@ class _Restricted(_Unpickler):  # type: ignore[misc]
         if isinstance(pid, tuple) and pid[:1] == ("notebook",) and len(pid) == 2:
             found = self._notebook.get(pid[1])
             if isinstance(found, (types.FunctionType, type)) and found.__module__ == "__main__":
-                self.used_notebook = True
                 return found
         raise trust.NotTrustedError(repr(pid)[:80])
 
@@ -96,10 +95,9 @@ def _tensor(dtype: str, shape: Any, data: bytes, requires_grad: bool, parameter:
     return tensor.requires_grad_(requires_grad) if requires_grad else tensor
 
 
-def restore(data: bytes, notebook: Mapping[str, Any]) -> tuple[Any, bool]:
-    """(object, whether the notebook's own classes or functions are part of it).
+def restore(data: bytes, notebook: Mapping[str, Any]) -> Any:
+    """The object; `notebook` holds the classes and functions that the notebook itself defines.
 
     Raises NotTrustedError, or whatever a damaged pickle makes a constructor raise.
     """
-    unpickler = _Restricted(io.BytesIO(data), notebook)
-    return unpickler.load(), unpickler.used_notebook
+    return _Restricted(io.BytesIO(data), notebook).load()

@@ -11,6 +11,7 @@ import io
 import os
 import pickle
 import types
+import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -18,6 +19,11 @@ from .kinds import Kind, is_instance, kind_of, loaded
 
 MAX_BYTES = 256 << 20
 """Of all objects together. Larger models and inputs stay in the trial, which then evaluates their part."""
+
+
+_PLAIN = frozenset({str, int, float, bool, bytes, list, dict, tuple, type(None)})
+_LARGE_BYTES = 32 << 20
+"""From here on, summing up data before and after the cell is cheaper than sending it unchanged."""
 
 
 class TooLargeError(Exception):
@@ -53,9 +59,12 @@ class _Pickler(pickle.Pickler):
     def __init__(self, file: Any, notebook: Mapping[int, str]) -> None:
         super().__init__(file, protocol=5)
         self._notebook = notebook
+        self._tensors = loaded("torch", "Tensor")
 
     def persistent_id(self, obj: Any) -> Any:
-        if is_instance(obj, ("torch", "Tensor")):
+        if type(obj) in _PLAIN:
+            return None
+        if self._tensors is not None and isinstance(obj, self._tensors):
             return _tensor_id(obj)
         if isinstance(obj, (types.FunctionType, type)) and obj.__module__ == "__main__":
             name = self._notebook.get(id(obj))
@@ -95,8 +104,34 @@ def notebook_definitions(namespace: Mapping[str, Any]) -> dict[int, str]:
     }
 
 
+def fingerprint(value: Any) -> tuple[Any, ...] | None:
+    """Type, shape and checksums of a large array or table; None for anything small or of another kind."""
+    if is_instance(value, ("numpy", "ndarray")):
+        arrays = [value]
+    elif is_instance(value, ("pandas", "DataFrame"), ("pandas", "Series")):
+        arrays = [block.values for block in value._mgr.blocks]
+    else:
+        return None
+    plain = [a for a in arrays if is_instance(a, ("numpy", "ndarray")) and not a.dtype.hasobject]
+    if len(plain) < len(arrays) or sum(a.nbytes for a in plain) < _LARGE_BYTES:
+        return None
+    sums = tuple(zlib.adler32(memoryview(_contiguous(a)).cast("B")) for a in plain)
+    labels = tuple(str(name) for name in getattr(value, "columns", ()))
+    return type(value), value.shape, labels, tuple(str(a.dtype) for a in plain), sums
+
+
+def _contiguous(array: Any) -> Any:
+    if array.flags.c_contiguous:
+        return array
+    return array.T if array.flags.f_contiguous else array.copy()
+
+
 def ship(
-    descriptor: int, namespace: Mapping[str, Any], names: Iterable[str], notebook: Mapping[int, str]
+    descriptor: int,
+    namespace: Mapping[str, Any],
+    names: Iterable[str],
+    notebook: Mapping[int, str],
+    before: Mapping[str, tuple[Any, ...] | None] | None = None,
 ) -> dict[str, Any]:
     """Pickle the objects bound to `names` into the file, from its start; returns what was done.
 
@@ -117,6 +152,9 @@ def ship(
         value = namespace[name]
         if kind_of(value) in (Kind.CALLABLE, Kind.MODULE):
             references[name] = _reference(value)
+            continue
+        known = (before or {}).get(name)
+        if known is not None and fingerprint(value) == known:
             continue
         start = os.lseek(descriptor, 0, os.SEEK_CUR)
         reason = _pickle(descriptor, left, value, notebook)

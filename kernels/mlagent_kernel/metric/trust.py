@@ -14,7 +14,7 @@ from typing import Any
 
 PACKAGES = frozenset(
     {"numpy", "scipy", "pandas", "sklearn", "xgboost", "lightgbm", "catboost", "statsmodels", "imblearn"}
-    | {"torch", "polars", "category_encoders", "joblib"}
+    | {"torch", "polars", "pyarrow", "category_encoders", "joblib"}
 )
 _EXCLUDED = (
     "joblib.externals",
@@ -68,16 +68,22 @@ _RECONSTRUCTORS = frozenset(
     | {("numpy.random._pickle", f"__{kind}_ctor") for kind in ("randomstate", "generator", "bit_generator")}
     | {("numpy.ma.core", "_mareconstruct"), ("_codecs", "encode"), ("numpy", "dtype")}
     | {("pandas._libs.internals", "_unpickle_block"), ("pandas.core.indexes.base", "_new_Index")}
-    | {("pandas.core.indexes.datetimes", "_new_DatetimeIndex")}
+    | {("pandas.core.indexes.datetimes", "_new_DatetimeIndex"), ("pandas", "NA")}
+    | {("pandas.core.indexes.interval", "_new_IntervalIndex"), ("pandas._libs.missing", "NA")}
+    | {("pandas.core.indexes.period", "_new_PeriodIndex")}
     | {("pandas._libs.tslibs.timestamps", "_unpickle_timestamp")}
     | {("pandas._libs.tslibs.timedeltas", "_timedelta_unpickle")}
     | {("pandas._libs.arrays", "__pyx_unpickle_NDArrayBacked")}
-    | {("scipy.sparse._base", "_sparse_reconstruct"), ("sklearn.utils._bunch", "Bunch")}
+    | {(f"sklearn.neighbors.{tree}", "newObj") for tree in ("_kd_tree", "_ball_tree")}
+    | {("pyarrow.lib", name) for name in ("_restore_array", "chunked_array", "py_buffer", "type_for_alias")}
 )
 """Functions that pickles of trusted classes call to build an object from its state, and that do nothing
 else.
 """
 _VALUE_FUNCTIONS = ("sklearn.feature_selection", "sklearn.metrics", "sklearn.preprocessing")
+_PRIVATE_VALUE_FUNCTIONS = frozenset(
+    {("sklearn.cluster._kmeans", name) for name in ("_kmeans_single_lloyd", "_kmeans_single_elkan")}
+)
 """Packages whose functions may be held by a model: score_func=f_classif and the like."""
 _NUMPY_FUNCTIONS = frozenset(
     {
@@ -121,8 +127,13 @@ def callable_in_pickle(function: Any) -> bool:
     """Whether a pickle may call it: classes, and the functions that only rebuild objects."""
     if isinstance(function, type):
         return function not in (type, types.FunctionType)
-    pair = (str(getattr(function, "__module__", "")), str(getattr(function, "__name__", "")))
-    return pair in _RECONSTRUCTORS or _is_cython_reconstructor(function, pair[1])
+    if _is_cython_reconstructor(function, str(getattr(function, "__name__", ""))):
+        return True
+    return any(
+        vars(sys.modules[module]).get(name) is function
+        for module, name in _RECONSTRUCTORS
+        if module in sys.modules
+    )
 
 
 def in_package(module: str) -> bool:
@@ -168,6 +179,8 @@ def _is_ufunc(value: Any) -> bool:
 
 def _is_value_function(value: Any) -> bool:
     module, name = str(getattr(value, "__module__", "")), str(getattr(value, "__name__", ""))
+    if (module, name) in _PRIVATE_VALUE_FUNCTIONS:
+        return True
     if not callable(value) or name.startswith("_"):
         return False
     if module.partition(".")[0] == "numpy":
