@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import pickle
+import sys
 import types
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from . import trust
@@ -13,6 +15,10 @@ from .kinds import loaded
 
 _Unpickler: Any = pickle._Unpickler
 _UNSAFE_OPCODES = (pickle.EXT1, pickle.EXT2, pickle.EXT4, pickle.INST, pickle.OBJ, pickle.NEXT_BUFFER)
+_FORMULA = "restore_design_info"
+"""With this in its state, statsmodels evaluates a formula, which is Python."""
+_TEMPLATE = "_parse_arg_template"
+"""A distribution of SciPy executes this when its state is set."""
 
 
 class _Restricted(_Unpickler):  # type: ignore[misc]
@@ -71,7 +77,9 @@ class _Restricted(_Unpickler):  # type: ignore[misc]
 
 
 def _check_state(instance: Any, state: Any) -> None:
-    """State may fill an instance; it must not change a class, nor hide a method behind an attribute."""
+    """State may fill an instance; it must not change a class, hide a method behind an attribute, nor bring
+    text that its class runs as code.
+    """
     if isinstance(instance, (type, types.FunctionType, types.ModuleType)):
         raise trust.NotTrustedError("state for something that is no instance")
     parts = state if isinstance(state, tuple) and len(state) == 2 else (state,)
@@ -80,6 +88,15 @@ def _check_state(instance: Any, state: Any) -> None:
             known = getattr(type(instance), key, None) if isinstance(key, str) else None
             if isinstance(known, types.FunctionType) or key == "__class__":
                 raise trust.NotTrustedError(f"state that replaces {type(instance).__name__}.{key}")
+            if key == _FORMULA or (key == _TEMPLATE and part[key] not in _templates()):
+                raise trust.NotTrustedError(f"text that {type(instance).__name__} runs as code")
+
+
+@lru_cache(maxsize=1)
+def _templates() -> frozenset[str]:
+    """The texts from which SciPy's own distributions build their methods."""
+    stats: Any = sys.modules.get("scipy.stats")
+    return frozenset(getattr(value, _TEMPLATE) for value in vars(stats).values() if hasattr(value, _TEMPLATE))
 
 
 def _tensor(dtype: str, shape: Any, data: bytes, requires_grad: bool, parameter: bool) -> Any:

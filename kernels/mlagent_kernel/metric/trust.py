@@ -14,15 +14,9 @@ from typing import Any
 
 PACKAGES = frozenset(
     {"numpy", "scipy", "pandas", "sklearn", "xgboost", "lightgbm", "catboost", "statsmodels", "imblearn"}
-    | {"torch", "polars", "pyarrow", "category_encoders", "joblib"}
+    | {"torch", "polars", "pyarrow", "category_encoders"}
 )
 _EXCLUDED = (
-    "joblib.externals",
-    "joblib.memory",
-    "joblib.parallel",
-    "joblib.pool",
-    "numpy._core.memmap",
-    "numpy.core.memmap",
     "numpy.ctypeslib",
     "numpy.distutils",
     "numpy.f2py",
@@ -33,8 +27,14 @@ _EXCLUDED = (
     "pandas.core.computation",
     "pandas.io",
     "pandas.testing",
+    "polars.expr",
     "polars.io",
+    "polars.lazyframe",
     "polars.testing",
+    "pyarrow.compute",
+    "pyarrow.dataset",
+    "pyarrow.flight",
+    "pyarrow.fs",
     "scipy.datasets",
     "scipy.io",
     "sklearn.datasets",
@@ -43,13 +43,23 @@ _EXCLUDED = (
     "torch._dynamo",
     "torch._inductor",
     "torch.distributed",
+    "torch.export",
+    "torch.fx",
     "torch.hub",
     "torch.jit",
+    "torch.library",
     "torch.multiprocessing",
+    "torch.onnx",
     "torch.package",
+    "torch.serialization",
     "torch.testing",
     "torch.utils",
 )
+_EXCLUDED_CLASSES = frozenset(
+    {"memmap", "NpzFile", "DataSource", "ExcelFile", "ExcelWriter", "HDFStore", "JsonReader"}
+    | {"SASReader", "StataReader", "StataWriter", "PytestTester"}
+)
+"""Classes that open files when they are made, or run some when they are called, wherever they live."""
 _STANDARD_CLASSES = frozenset(
     {("builtins", name) for name in ("bool", "bytearray", "bytes", "complex", "dict", "float", "frozenset")}
     | {("builtins", name) for name in ("int", "list", "object", "range", "set", "slice", "str", "tuple")}
@@ -75,6 +85,7 @@ _RECONSTRUCTORS = frozenset(
     | {("pandas._libs.tslibs.timedeltas", "_timedelta_unpickle")}
     | {("pandas._libs.arrays", "__pyx_unpickle_NDArrayBacked")}
     | {(f"sklearn.neighbors.{tree}", "newObj") for tree in ("_kd_tree", "_ball_tree")}
+    | {("sklearn.metrics._dist_metrics", "newObj")}
     | {("pyarrow.lib", name) for name in ("_restore_array", "chunked_array", "py_buffer", "type_for_alias")}
 )
 """Functions that pickles of trusted classes call to build an object from its state, and that do nothing
@@ -116,6 +127,8 @@ def find(module: str, name: str) -> Any:
         raise NotTrustedError(f"{module}.{name}")
     found = _look_up(module, name)
     if isinstance(found, type):
+        if found.__name__ in _EXCLUDED_CLASSES:
+            raise NotTrustedError(f"{module}.{name}")
         if in_package(found.__module__) or (found.__module__, found.__qualname__) in _STANDARD_CLASSES:
             return found
     elif _is_ufunc(found) or _is_value_function(found) or _is_cython_reconstructor(found, name):
