@@ -53,7 +53,7 @@ class Ending:
     """How a trial's process came to its end, told by its warden."""
 
     over: str = ""
-    """Limit it exceeded: `memory`, `processes` or none."""
+    """Limit it exceeded: `memory`, `processes`, `disk` or none."""
     peak_bytes: int = 0
     exit_status: int | None = None
     """As waitpid gives it; None when it was ended by us."""

@@ -66,6 +66,8 @@ def _verdict(outcome: Message, ending: Ending, spec: TrialSpec) -> tuple[str, st
         return "out_of_memory", "The cell needs more memory than a trial may take.", None
     if ending.over == "processes":
         return "blocked", f"The cell started more than {spec.limits.processes} processes.", None
+    if ending.over == "disk":
+        return "blocked", "The cell wrote more than a trial's disk limit.", None
     if outcome["kind"] == "stuck":
         return "not_tried", "The copy of the kernel did not start in time.", None
     if outcome["kind"] == "late":

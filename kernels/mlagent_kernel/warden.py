@@ -164,6 +164,8 @@ def _watch(
             return "memory", peak, None
         if processes > warrant.processes:
             return "processes", peak, None
+        if confinement.disk_exceeded():
+            return "disk", peak, None
 
 
 def _process_descriptor(pid: int) -> int | None:
