@@ -47,6 +47,8 @@ _LOG_LINES = 200
 _LOG_CHUNK = 4096
 _READ_CHUNK = 1 << 20
 _CLOSE_SECONDS = 2.0
+_LONGEST_FRAME = 1 << 28
+"""No worker has more to say at once: a longer frame is something else on its stdout."""
 
 _T = TypeVar("_T")
 
@@ -178,6 +180,8 @@ class WorkerLink:
         try:
             while header := self._read(LENGTH.size):
                 (length,) = LENGTH.unpack(header)
+                if length > _LONGEST_FRAME:
+                    raise msgspec.DecodeError(f"a frame of {length} bytes")
                 self._post(self._dispatch, decode_events(self._read(length)))
         except msgspec.MsgspecError as error:
             self._log.append(f"The worker sent what is no event: {error}")
@@ -218,7 +222,8 @@ class WorkerLink:
                 self._phase = Phase.FIRST_STEP
             case Ready():
                 self._phase = Phase.SERVING
-                self._ready.set_result(event)
+                if not self._ready.done():
+                    self._ready.set_result(event)
             case LoadFailed():
                 self._closing = True
                 if not self._ready.done():

@@ -88,6 +88,8 @@ class Supervisor:
 
     def sentence(self, death: Death) -> str:
         """What to tell the person whose request `death` ended."""
+        if death.returncode == 0:
+            return f"The engine was closed while {death.phase.value}."
         restarts = death.phase is Phase.SERVING and self._deaths < _DEATHS_IN_A_ROW
         return diagnose(death, read_cpu(), aftermath=_RESTARTING if restarts else "")
 

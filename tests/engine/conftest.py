@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from jupyter_mlagent.engine.api import (
     Engine,
@@ -21,6 +22,10 @@ from jupyter_mlagent.engine.api import (
 from jupyter_mlagent.engine.catalog import resolve
 from jupyter_mlagent.errors import ModelError
 from jupyter_mlagent.records import ChatMessage, Sample
+
+# A slow machine is no failure.
+settings.register_profile("no-deadline", deadline=None)
+settings.load_profile("no-deadline")
 
 
 def model_file(name: str) -> Path:

@@ -125,9 +125,10 @@ async def test_close_ends_the_worker_even_in_mid_reply(small_model, make_request
     pid = (await engine.info()).worker_pid
     await engine.close()
     assert gone(pid)
-    with pytest.raises(EngineError):
+    with pytest.raises(EngineError, match=r"closed while answering\.$"):
         async for _ in stream:
             pass
+    assert engine.status.state is EngineState.STOPPED
 
 
 CLIENT = """

@@ -110,7 +110,11 @@ def log_probabilities(
 
     logits: (rows, vocabulary), tokens: (rows,), result: (rows,).
     """
-    top = logits.max(axis=1)
-    total = np.exp(logits - top[:, None]).sum(axis=1)
-    drawn: npt.NDArray[np.float32] = logits[np.arange(len(tokens)), tokens] - top - np.log(total)
-    return drawn
+    result = np.empty(len(tokens), np.float32)
+    scratch = np.empty_like(logits[0])
+    # Row by row: one row of the largest vocabularies still fits into a core's own cache.
+    for row, (values, token) in enumerate(zip(logits, tokens, strict=True)):
+        top = values.max()
+        np.exp(np.subtract(values, top, out=scratch), out=scratch)
+        result[row] = values[token] - top - np.log(scratch.sum())
+    return result

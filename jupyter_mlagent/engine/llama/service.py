@@ -93,7 +93,7 @@ class Service:
         try:
             self._open(command, command.gpu_layers)
         except EngineError:
-            if command.gpu_layers == 0:
+            if command.gpu_layers == 0 or not c_api().llama_supports_gpu_offload():
                 raise
             self._open(command, 0)
         self._cache = PrefixCache(self._context, command.idle_prefix_bytes)

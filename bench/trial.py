@@ -1,8 +1,9 @@
 """What a trial costs beside the cell's own run time, against its limits and against doing it without a fork.
 
-A kernel holds 2 GB of arrays and a small data set with a model. A trivial cell is tried in a fork under each guard
-tier, with and without a metric: request to report minus the cell's own seconds, and the private memory the trial's
-process has when the cell starts. Beside it: starting a fresh kernel, and starting one and running the notebook again.
+A kernel holds 2 GB of arrays and a small data set with a model. A trivial cell is tried in a fork under
+each guard tier, with and without a metric: request to report minus the cell's own seconds, and the private
+memory the trial's process has when the cell starts. Beside it: starting a fresh kernel, and starting one
+and running the notebook again.
 
     python bench/trial.py [--runs 30] [--gigabytes 2] [--json]
 """
@@ -127,9 +128,8 @@ async def _without_forks(setup: str, runs: int, folder: Path) -> list[dict[str, 
 
 
 def _print(rows: list[dict[str, Any]], options: argparse.Namespace) -> None:
-    print(
-        f"{options.gigabytes:g} GB held; medians; limits {LIMIT_SECONDS * 1000:.0f} ms, {LIMIT_BYTES >> 20} MB"
-    )
+    limits = f"{LIMIT_SECONDS * 1000:.0f} ms, {LIMIT_BYTES >> 20} MB"
+    print(f"{options.gigabytes:g} GB held; medians; limits {limits}")
     print(f"{'':45} {'ms':>8} {'worst':>8} {'of limit':>9} {'private MB':>11} {'of limit':>9} {'runs':>5}")
     for row in rows:
         if "seconds" not in row:
