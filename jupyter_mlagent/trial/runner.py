@@ -46,6 +46,7 @@ class KernelTrials:
         self._guard: tuple[Guard, str] | None = None
         self._same_machine: bool | None = None
         self._pipe: ReportPipe | None = None
+        self._reaping: asyncio.Task[None] | None = None
         self._fresh = FreshProcess()
 
     async def probe(self) -> Probe:
@@ -112,6 +113,7 @@ class KernelTrials:
 
     async def close(self) -> None:
         await self.cancel()
+        await self._reaped()
         await self._fresh.close()
 
     async def _guard_here(self) -> tuple[Guard, str]:
@@ -129,6 +131,7 @@ class KernelTrials:
         """Serve a request with the best engine that is safe now."""
         if not await self._is_same_machine():
             return await self._check(request, ELSEWHERE)
+        await self._reaped()
         with ReportPipe() as pipe:
             self._pipe = pipe
             try:
@@ -150,9 +153,18 @@ class KernelTrials:
             finally:
                 self._pipe = None
         if "pid" in started:
-            with contextlib.suppress(KernelError, asyncio.TimeoutError):
-                await call(self._link, "reap", {"pid": started["pid"]})
+            self._reaping = asyncio.create_task(self._reap(started["pid"]))
         return _Done(report, engine, why)
+
+    async def _reap(self, pid: int) -> None:
+        """See the supervisor's end, which comes a little after its report."""
+        with contextlib.suppress(KernelError, asyncio.TimeoutError):
+            await call(self._link, "reap", {"pid": pid})
+
+    async def _reaped(self) -> None:
+        reaping, self._reaping = self._reaping, None
+        if reaping is not None:
+            await asyncio.wait({reaping})
 
     async def _check(self, request: _Request, why: str) -> _Done:
         """The static engine: the kernel compiles the cell and looks its names up, and nothing runs."""

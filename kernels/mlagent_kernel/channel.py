@@ -18,7 +18,7 @@ class LineWriter:
     """Writes whole messages to a blocking descriptor, from any thread."""
 
     def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+        self.descriptor = descriptor
         self._lock = threading.Lock()
 
     def send(self, message: Message) -> None:
@@ -26,7 +26,7 @@ class LineWriter:
         data = memoryview(encode(message))
         with self._lock:
             while data:
-                data = data[os.write(self._descriptor, data) :]
+                data = data[os.write(self.descriptor, data) :]
 
 
 class LineReader:

@@ -161,5 +161,6 @@ class Stem:
         return {"files": [file for file in after if file not in self._before]}
 
     def _files(self) -> list[Any]:
-        found = (self.job.effects() or {}).get("files")
+        standing, _ = self.job.standing()
+        found = standing.effects.get("files") if standing is not None else None
         return found if isinstance(found, list) else []

@@ -34,9 +34,12 @@ class TrialEnds:
     stderr: int
     payload: int
     """A file for what is too large for a message, shared with the supervisor."""
+    control: int = -1
+    """Where a process that stays alive as a node takes its orders (node.py); -1: it will not stay."""
 
     def all(self) -> tuple[int, ...]:
-        return (self.events, self.requests, self.stdout, self.stderr, self.payload)
+        always = (self.events, self.requests, self.stdout, self.stderr, self.payload)
+        return always if self.control < 0 else (*always, self.control)
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,15 @@ class Ending:
     """Why the guard could not be set up."""
 
 
+@dataclass(frozen=True)
+class Standing:
+    """How a trial that lives stands, told by its warden."""
+
+    processes: int
+    peak_bytes: int
+    effects: dict[str, Any]
+
+
 Work = Callable[[guard.Confinement, TrialEnds], None]
 """What runs in the confined process; it is ended when this returns."""
 
@@ -75,16 +87,20 @@ class Job:
         resources: Resources,
         payload: int,
         private: Iterable[int],
+        control: int = -1,
     ) -> None:
-        """`payload`: a file descriptor handed to the trial. `private`: descriptors it must never see."""
+        """`payload`: a file descriptor handed to the trial. `private`: descriptors it must never see.
+
+        `control`: a node's end of its control socket, handed to the trial for good; -1 for none.
+        """
         events, requests, out, err = os.pipe(), os.pipe(), os.pipe(), os.pipe()
         status, command = os.pipe(), os.pipe()
-        ends = TrialEnds(events[1], requests[0], out[1], err[1], payload)
+        ends = TrialEnds(events[1], requests[0], out[1], err[1], payload, control)
         ours = (events[0], requests[1], out[0], err[0], status[0], command[1])
         self.ending: Ending | None = None
         self.inbox: deque[Message] = deque()
         """Messages that were read and not yet dealt with."""
-        self._effects: dict[str, Any] | None = None
+        self._standing: Message | None = None
         self._pid = fork()
         if self._pid == 0:
             for descriptor in (*ours, *private):
@@ -100,6 +116,8 @@ class Job:
                 keep=ends.all(),
             )
             warden.run(warrant, lambda confinement: work(confinement, ends))
+        if control >= 0:
+            os.close(control)
         for descriptor in (events[1], requests[0], out[1], err[1], status[1], command[0]):
             os.close(descriptor)
         self._events = LineReader(events[0], resources.output_bytes + _LINE_SLACK)
@@ -142,8 +160,8 @@ class Job:
         for message in self._status.read():
             if message.get("kind") == "failed":
                 self.ending = Ending(failed=str(message.get("reason")))
-            elif message.get("kind") == "effects":
-                self._effects = message["effects"]
+            elif message.get("kind") == "standing":
+                self._standing = message
             elif message.get("kind") == "ended":
                 self.ending = Ending(
                     message["over"], message["peak_bytes"], message["exit_status"], message["effects"]
@@ -192,15 +210,29 @@ class Job:
             self._poll.unregister(descriptor)
         return text_of(data.decode("utf-8", "replace"))
 
-    def effects(self, seconds: float = 10.0) -> dict[str, Any] | None:
-        """What the trial has written so far; None when it ended or the warden did not answer in time."""
-        self._effects = None
+    def standing(self, seconds: float = 10.0) -> tuple[Standing | None, list[Message]]:
+        """How a trial that still lives stands, and the news until then.
+
+        None when it ended or the warden did not answer in time.
+        """
+        self._standing = None
+        news: list[Message] = []
         deadline = time.monotonic() + seconds
         with contextlib.suppress(OSError):
-            os.write(self._command, warden.EFFECTS)
-        while self._effects is None and self.ending is None and time.monotonic() < deadline:
-            self.poll(0.1)
-        return self._effects
+            os.write(self._command, warden.STANDING)
+        while self._standing is None and self.ending is None and time.monotonic() < deadline:
+            news += self.poll(0.1)
+        told = self._standing
+        if told is None or self.ending is not None:
+            return None, news
+        return Standing(told["processes"], told["peak_bytes"], told["effects"]), news
+
+    def hold(self) -> None:
+        """No more requests, no more watching of limits: the trial stays as a node until it, or we, end."""
+        with contextlib.suppress(OSError):
+            os.write(self._command, warden.HOLD)
+        self._fds.remove(self._requests.descriptor)
+        os.close(self._requests.descriptor)
 
     def kill(self) -> None:
         """Have the warden end the trial; `poll` until `ending` is set."""

@@ -17,6 +17,9 @@ from .shell_copy import ShellCopy
 from .streams import OutputSink, redirect
 from .wire import Message
 
+BOUNDARY = "application/vnd.mlagent.cell"
+"""MIME type of a mark among the outputs of a whole replay: the cell of this position begins."""
+
 
 @dataclass(frozen=True)
 class State:
@@ -33,6 +36,8 @@ class State:
     """Variables of the kernel with their types: what a complete replay must bring back."""
     wanted: tuple[str, ...] = ()
     """Sources to come (the cell, the metric); cells that they do not need are left out."""
+    whole: bool = False
+    """Run every cell, needed or not, and pass on what each shows, with a `BOUNDARY` before it."""
     kernel_bytes: int = 0
     """Memory the kernel holds, which the replay will hold too."""
 
@@ -53,19 +58,21 @@ def replay(state: State, events: LineWriter, descriptors: dict[str, int]) -> tup
     """
     began = time.monotonic()
     shell = _make_shell(state)
-    sink = OutputSink(events, muted=True)
+    sink = OutputSink(events, muted=not state.whole)
     redirect(sink, descriptors)
     copied = ShellCopy(shell, sink)
     for path in sorted(Path(state.startup).glob("*.py")) if state.startup else ():
         shell.safe_execfile(str(path), shell.user_ns)
-    sources = chosen(shell, state, state.wanted)
+    sources = dict(enumerate(state.history)) if state.whole else chosen(shell, state, state.wanted)
     for position, source in sources.items():
+        sink.display({"output_type": "display_data", "data": {BOUNDARY: str(position)}, "metadata": {}})
         _, failure = cell.run(copied, source)
         if failure is not None:
             raise ReplayError(
                 f"Cell {position + 1} of those the kernel ran raised {type(failure).__name__} when it was "
                 "run again, so the notebook's state cannot be brought back."
             )
+    sink.flush()
     shell.execution_count = len(state.history) + 1
     if tuple(sources.values()) == state.history:
         _compare(shell, state)

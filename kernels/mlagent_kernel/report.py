@@ -6,15 +6,16 @@ import math
 import os
 import signal
 
-from .job import Ending
+from .job import Ending, Standing
 from .outputs import error, text_of
 from .wire import Message, TrialSpec
 
 STATUSES = ("ok", "error", "timeout", "out_of_memory", "blocked", "not_tried")
 
 
-def report_of(outcome: Message, ending: Ending, spec: TrialSpec) -> Message:
-    """`outcome` is what following the cell gave, `ending` what the warden told of its process."""
+def report_of(outcome: Message, end: Ending | Standing, spec: TrialSpec) -> Message:
+    """`outcome` is what following the cell gave, `end` what the warden told of its process."""
+    ending = end if isinstance(end, Ending) else Ending(peak_bytes=end.peak_bytes, effects=end.effects)
     status, reason, failure = _verdict(outcome, ending, spec)
     return {
         "status": status,

@@ -12,7 +12,7 @@ from typing import Any
 
 from . import guard, judge, trial
 from .channel import Outbox
-from .job import Job, Resources, Work
+from .job import Job, Resources, Standing, Work
 from .judge import Question
 from .kernel_state import Inheritance
 from .outputs import OutputBudget
@@ -43,12 +43,12 @@ class Workshop:
         self._outbox = outbox
         self._budget = OutputBudget(resources.output_bytes)
 
-    def start(self, work: Work) -> Job:
+    def start(self, work: Work, control: int = -1) -> Job:
         payload = _unnamed_file()
         private = [self._outbox.descriptor, *self._payloads.values()]
         for other in self._jobs:
             private += other.descriptors
-        job = Job(work, self._resources, payload, private)
+        job = Job(work, self._resources, payload, private, control)
         self._jobs.append(job)
         self._payloads[id(job)] = payload
         return job
@@ -58,6 +58,15 @@ class Workshop:
             self._is_output(message, show)
         self._jobs.remove(job)
         os.close(self._payloads.pop(id(job)))
+
+    def standing(self, job: Job) -> Standing | None:
+        """How a trial that lives stands, its outputs until then shown; None when it has to be finished to
+        know.
+        """
+        standing, news = job.standing()
+        for message in news:
+            self._is_output(message, True)
+        return standing
 
     def finish_all(self) -> None:
         for job in list(self._jobs):
@@ -176,7 +185,7 @@ class Runs(Workshop):
                 return answer
             ending = job.ending
         finally:
-            self.finish(job)
+            job.kill()  # whoever waits for the report need not wait for this to be over
         if ending is None:
             return {"value": None, "reason": "Evaluating the metric took too long."}
         if ending.over == "memory":

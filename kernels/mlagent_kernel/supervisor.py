@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from . import guard
 from .channel import Outbox
 from .forking import fork
-from .job import Resources
+from .job import Ending, Job, Resources, Standing
 from .kernel_state import Inheritance
 from .measuring import Measuring
 from .memory import available_memory
@@ -54,6 +54,7 @@ def _be_supervisor(
     try:
         _leave_kernel()
         outbox = Outbox(report_pipe)
+        runs = None
         try:
             runs = Runs(shell, inheritance, resources_of(spec), kernel_pid, outbox, around)
             report = _serve(spec, runs)
@@ -63,6 +64,8 @@ def _be_supervisor(
             report = {"status": "not_tried", "reason": f"The copy of the kernel failed: {failure!r}"}
         outbox.send({"kind": "report", **report})
         outbox.drain(_DRAIN_SECONDS)
+        if runs is not None:
+            runs.finish_all()
     finally:
         os._exit(0)
 
@@ -103,9 +106,22 @@ def _serve(spec: TrialSpec, runs: Runs) -> Message:
     measured = None
     if measuring is not None and outcome["kind"] == "finished" and outcome.get("error") is None:
         measured = measuring.after(job, spec.code, outcome["seconds"])
-    runs.finish(job, show=True)
-    assert job.ending is not None
-    report = report_of(outcome, job.ending, spec)
+    report = report_of(outcome, _end_of(runs, job, outcome), spec)
     if measured is not None and report["status"] == "ok":
         report["metric"] = asdict(measured)
     return report
+
+
+def _end_of(runs: Runs, job: Job, outcome: Message) -> Ending | Standing:
+    """How the trial ended; how it stands, where nothing but its own idle process is left of it.
+
+    To end a process that shares the kernel's memory map takes as long as to fork it, and the host need not
+    wait for that. Where the cell left processes behind, the report is to say what became of them.
+    """
+    if outcome["kind"] == "finished":
+        standing = runs.standing(job)
+        if standing is not None and standing.processes <= 1:
+            return standing
+    runs.finish(job, show=True)
+    assert job.ending is not None
+    return job.ending

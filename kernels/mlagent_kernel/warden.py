@@ -20,8 +20,10 @@ from typing import Any, NoReturn
 from . import guard
 from .channel import LineWriter
 
-KILL, EFFECTS = b"k", b"e"
+KILL, STANDING, HOLD = b"k", b"s", b"h"
 _POLL_SECONDS = 0.02
+_HELD_SECONDS, _HELD_POLL_SECONDS = 3600.0, 0.5
+"""For an idle state: woken by its end where the system can, else looking now and then."""
 _NEVER_SECONDS = 1e6
 _PR_SET_PDEATHSIG = 1
 _USAGE_SHARE = 0.1
@@ -38,9 +40,11 @@ class Warrant:
     disk_bytes: int
     processes: int
     command: int
-    """Read end: EFFECTS asks for what was written so far; KILL, or the end of the stream, ends the trial."""
+    """Read end: STANDING asks how the trial stands; HOLD stops watching a trial that became an idle state; KILL,
+    or the end of the stream, ends it.
+    """
     status: int
-    """Write end: `started`, `over` and `ended` messages for the supervisor."""
+    """Write end: `started`, `standing` and `ended` messages for the supervisor."""
     keep: tuple[int, ...]
     """Descriptors the trial uses."""
 
@@ -144,18 +148,31 @@ def _watch(
     exited = _process_descriptor(pid)
     if exited is not None:
         poll.register(exited, select.POLLIN)
-    peak, next_usage = 0, 0.0
+    peak, next_usage, pause = 0, 0.0, _POLL_SECONDS
     while True:
-        ready = {descriptor for descriptor, _ in poll.poll(_POLL_SECONDS * 1000)}
+        ready = {descriptor for descriptor, _ in poll.poll(pause * 1000)}
         if warrant.command in ready:
-            if os.read(warrant.command, 1) != EFFECTS:
+            order = os.read(warrant.command, 1)
+            if order == HOLD:
+                pause = _HELD_POLL_SECONDS if exited is None else _HELD_SECONDS
+                continue
+            if order != STANDING:
                 return "", peak, None
-            status.send({"kind": "effects", "effects": confinement.effects()})
+            processes, private = confinement.usage()
+            peak = max(peak, private)
+            status.send(
+                {
+                    "kind": "standing",
+                    "processes": processes,
+                    "peak_bytes": peak,
+                    "effects": confinement.effects(),
+                }
+            )
         found, exit_status = os.waitpid(pid, os.WNOHANG)
         if found:
             return "", peak, exit_status
         now = time.monotonic()
-        if now < next_usage:
+        if pause > _POLL_SECONDS or now < next_usage:
             continue
         processes, private = confinement.usage()
         peak = max(peak, private)
