@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import tempfile
-import traceback
 from importlib.metadata import entry_points
 from typing import Annotated, NoReturn
 
@@ -13,12 +9,10 @@ import typer
 
 from jupyter_mlagent import __version__
 from jupyter_mlagent.cli import demo, doctor, journal, models, run_command, suggest, tui
-from jupyter_mlagent.errors import MlagentError
+from jupyter_mlagent.cli.ending import to_its_end
 
 COMMANDS = "mlagent.commands"
 """Entry points of packages that bring a group of commands, each a Typer app."""
-INTERRUPTED = 130
-"""The exit code of a program ended by Ctrl-C."""
 
 app = typer.Typer(
     name="mlagent",
@@ -66,27 +60,4 @@ def add_commands_of_others() -> None:
 def run() -> NoReturn:
     """Run the command line of this process; never shows a traceback."""
     add_commands_of_others()
-    try:
-        app()
-    except MlagentError as error:
-        fail(str(error))
-    except KeyboardInterrupt:
-        fail("Stopped; nothing half-written was left behind.", INTERRUPTED)
-    except BrokenPipeError:
-        # The reader of our output went away (`| head`); keep Python from complaining about it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-    except Exception as error:
-        fail(f"This is a bug in mlagent ({type(error).__name__}: {error}); details are in {_crash_report()}.")
-    sys.exit(0)
-
-
-def fail(sentence: str, code: int = 1) -> NoReturn:
-    typer.secho(f"mlagent: {sentence}", err=True, fg=typer.colors.RED)
-    sys.exit(code)
-
-
-def _crash_report() -> str:
-    with tempfile.NamedTemporaryFile("w", prefix="mlagent-crash-", suffix=".txt", delete=False) as report:
-        traceback.print_exc(file=report)
-        return report.name
+    to_its_end(app)

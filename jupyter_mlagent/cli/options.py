@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import re
-import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from jupyter_mlagent.engine.api import Engine
-from jupyter_mlagent.engine.open import open_engine
 from jupyter_mlagent.errors import JournalError, MlagentError
-from jupyter_mlagent.journal import Journal
-from jupyter_mlagent.records import Direction
-from jupyter_mlagent.settings import SessionSettings
-from jupyter_mlagent.trial.api import TrialLimits
-from jupyter_mlagent.workbench import Workbench, open_workbench
+
+if TYPE_CHECKING:
+    from jupyter_mlagent.engine.api import Engine
+    from jupyter_mlagent.journal import Journal
+    from jupyter_mlagent.records import Direction
+    from jupyter_mlagent.settings import SessionSettings
+    from jupyter_mlagent.workbench import Workbench
 
 NotebookPath = Annotated[Path, typer.Argument(help="The notebook (.ipynb).", metavar="NB.ipynb")]
 MetricOption = Annotated[
@@ -63,6 +60,8 @@ T = TypeVar("T")
 
 
 def direction_of(maximize: bool | None) -> Direction | None:
+    from jupyter_mlagent.records import Direction
+
     if maximize is None:
         return None
     return Direction.MAXIMIZE if maximize else Direction.MINIMIZE
@@ -70,6 +69,8 @@ def direction_of(maximize: bool | None) -> Direction | None:
 
 def parse_duration(text: str) -> float:
     """Seconds of `90`, `90s`, `10m`, `1.5h` or `1h30m`; raises typer.BadParameter otherwise."""
+    import re
+
     parts = re.findall(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip().lower())
     seconds = sum(float(number) * {"": 1, "s": 1, "m": 60, "h": 3600}[unit] for number, unit in parts)
     whole = "".join(number + unit for number, unit in parts)
@@ -79,6 +80,9 @@ def parse_duration(text: str) -> float:
 
 
 def session_settings(candidates: int, trial_seconds: float, allow_unguarded: bool) -> SessionSettings:
+    from jupyter_mlagent.settings import SessionSettings
+    from jupyter_mlagent.trial.api import TrialLimits
+
     return SessionSettings(
         candidates=candidates,
         limits=TrialLimits(seconds=trial_seconds),
@@ -97,7 +101,11 @@ async def working_on(
     notice: Callable[[str], None],
 ) -> AsyncIterator[Workbench]:
     """A workbench on `path` with its engine warming up meanwhile; everything ends with the context."""
+    import asyncio
+
+    from jupyter_mlagent.engine.open import open_engine
     from jupyter_mlagent.notebook import open_notebook
+    from jupyter_mlagent.workbench import open_workbench
 
     open_notebook(path)  # a wrong file is said before a model is loaded for it
     journal = None if no_journal else open_journal(notice)
@@ -118,6 +126,8 @@ async def working_on(
 
 def open_journal(notice: Callable[[str], None]) -> Journal | None:
     """The person's journal, or None with a notice: a broken journal must not stop the work."""
+    from jupyter_mlagent.journal import Journal
+
     try:
         return Journal.open()
     except JournalError as error:
@@ -133,6 +143,8 @@ async def _warm(engine: Engine) -> None:
 
 def run_async(main: Coroutine[Any, Any, T]) -> T:
     """`asyncio.run`, with SIGTERM and SIGHUP ending it as Ctrl-C does: kernel and worker go with us."""
+    import asyncio
+    import signal
 
     async def guarded() -> T:
         task = asyncio.current_task()

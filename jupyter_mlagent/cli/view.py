@@ -17,6 +17,8 @@ from rich.text import Text
 
 from jupyter_mlagent import events
 from jupyter_mlagent.autopilot import FlightEvent
+from jupyter_mlagent.phrases import number as number
+from jupyter_mlagent.phrases import why as why
 from jupyter_mlagent.records import Candidate, Direction, Metric, Trial, TrialStatus
 from jupyter_mlagent.reward.reward import RewardConfig, is_readable, relative_gain
 
@@ -137,19 +139,5 @@ def change(trial: Trial, metric: Metric | None) -> Text:
     return Text(f"{shown:+.1%}", style="green" if gain > 0 else "red")
 
 
-def why(trial: Trial) -> str:
-    """One line for a trial that did not end well."""
-    if trial.status is TrialStatus.OK:
-        return trial.reason if trial.metric_after is None else ""
-    if trial.error is not None:
-        first = (trial.error.value.splitlines() or [""])[0]
-        return f"{trial.error.name}: {first}"[:200] if trial.error.name else first[:200]
-    return trial.reason
-
-
 def code(source: str) -> Syntax:
     return Syntax(source, "python", theme="ansi_dark", background_color="default", word_wrap=True)
-
-
-def number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4g}" if abs(value) < 1e4 else f"{value:.6g}"

@@ -7,11 +7,12 @@ import contextlib
 import signal
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import work
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.screen import Screen
 from textual.signal import Signal
 from textual.worker import Worker, WorkerState
 
@@ -33,10 +34,23 @@ ENDING_SECONDS = 10.0
 """How long leaving waits for kernel and model to end by themselves."""
 
 
+def _autopilot() -> Screen[Any]:
+    from mlagent_tui.autopilot.screen import AutopilotScreen
+
+    return AutopilotScreen()
+
+
+def _learning() -> Screen[Any]:
+    from mlagent_tui.learning.screen import LearningScreen
+
+    return LearningScreen()
+
+
 class MlagentApp(App[str | None]):
     """Returns a sentence when the notebook could not be opened at all."""
 
     TITLE = "mlagent"
+    SCREENS = {"autopilot": _autopilot, "learning": _learning}  # noqa: RUF012
     COMMANDS = {DeskCommands}  # noqa: RUF012 - Textual's own declaration
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -66,19 +80,10 @@ class MlagentApp(App[str | None]):
         if self.settings.theme in self.available_themes:
             self.theme = self.settings.theme
         self.set_keymap(self._keys)
-        self.install_screens()
         self.desk.preview()
         self.push_screen(NotebookScreen())
         self._catch_signals()
         self.call_after_refresh(self._begin)
-
-    def install_screens(self) -> None:
-        """Screens that keep their state while they are away."""
-        from mlagent_tui.autopilot.screen import AutopilotScreen
-        from mlagent_tui.learning.screen import LearningScreen
-
-        self.install_screen(AutopilotScreen(), "autopilot")
-        self.install_screen(LearningScreen(), "learning")
 
     def _begin(self) -> None:
         self._life = self._live()

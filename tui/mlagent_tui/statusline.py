@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from textual.content import Content
 from textual.widgets import Static
 
-from jupyter_mlagent.cli.view import number
+from jupyter_mlagent.phrases import number
 from jupyter_mlagent.records import Direction
 from mlagent_tui.desk.status import KernelState, ModelState, Status
 

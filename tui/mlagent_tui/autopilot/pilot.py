@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
-from jupyter_mlagent.autopilot import Budget, FlightEvent, StepBegan, StepKept, StepSkipped, fly
 from jupyter_mlagent.errors import MlagentError
-from jupyter_mlagent.events import SuggestEvent
-from jupyter_mlagent.notebook import Gain
-from jupyter_mlagent.records import Cell
-from jupyter_mlagent.session import Acceptance
-from mlagent_tui.autopilot.flight import Flight
 from mlagent_tui.desk.bugs import bug_sentence
 from mlagent_tui.desk.events import CellsChanged, Flown, MetricWanted, Said, Severity, StatusChanged
 
 if TYPE_CHECKING:
+    from jupyter_mlagent.autopilot import Budget, FlightEvent
+    from jupyter_mlagent.notebook import Gain
+    from jupyter_mlagent.records import Cell
+    from jupyter_mlagent.session import Acceptance
     from jupyter_mlagent.workbench import Applied, Workbench
+    from mlagent_tui.autopilot.flight import Flight
     from mlagent_tui.desk.desk import Desk
-
-REQUEST_EVENTS: tuple[type, ...] = get_args(SuggestEvent)
 
 
 class Pilot:
@@ -37,6 +34,8 @@ class Pilot:
 
     def start(self, budget: Budget) -> None:
         """Raises MlagentError while something else is under way."""
+        from mlagent_tui.autopilot.flight import Flight
+
         if self._desk.busy:
             raise MlagentError("Something is under way; stop it first.")
         self.flight = Flight(budget)
@@ -53,6 +52,8 @@ class Pilot:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _work(self, budget: Budget, flight: Flight) -> None:
+        from jupyter_mlagent.autopilot import fly
+
         desk = self._desk
         board = desk.proposer.board
         try:
@@ -80,6 +81,8 @@ class Pilot:
             desk.post(CellsChanged())
 
     def _hear(self, event: FlightEvent, flight: Flight, workbench: Workbench) -> None:
+        from jupyter_mlagent.autopilot import FlightEnded, StepBegan, StepKept, StepSkipped
+
         desk = self._desk
         flight.hear(event)
         match event:
@@ -93,9 +96,10 @@ class Pilot:
                 desk.post(CellsChanged(select=event.cell_id))
             case StepSkipped():
                 desk.post(CellsChanged())
+            case FlightEnded():
+                pass
             case _:
-                if isinstance(event, REQUEST_EVENTS):
-                    desk.proposer.hear(event)  # type: ignore[arg-type]
+                desk.proposer.hear(event)
         desk.post(Flown(event))
 
 

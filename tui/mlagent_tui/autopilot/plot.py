@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from textual.content import Content
 
-from jupyter_mlagent.cli.view import number
+from jupyter_mlagent.phrases import number
 
 LINE, POINT, DOT, RISE = "─", "●", "·", "│"
 STYLES = {LINE: "$primary", RISE: "$primary", POINT: "bold $text-primary", DOT: "$foreground-muted"}

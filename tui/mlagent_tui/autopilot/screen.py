@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.widgets import Footer, Static
 
 from jupyter_mlagent.autopilot import Budget
-from jupyter_mlagent.cli.view import number
+from jupyter_mlagent.phrases import number
 from mlagent_tui.autopilot.flight import Flight, LogLine
 from mlagent_tui.autopilot.plot import plot
 from mlagent_tui.desk.events import BoardChanged, DeskEvent, Flown, StatusChanged

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from jupyter_mlagent.autopilot import FlightEvent
+if TYPE_CHECKING:
+    from jupyter_mlagent.autopilot import FlightEvent
 
 
 class Severity(StrEnum):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
-from jupyter_mlagent.cli.view import number
+from jupyter_mlagent.phrases import number
 from jupyter_mlagent.training_events import AdapterComparison, AdapterInfo, TrainingState
 from mlagent_tui.learning.progress import CURVES, TrainingRecord
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jupyter_mlagent.errors import MlagentError
 from jupyter_mlagent.notebook.write import NotebookChangedError
 from mlagent_tui.desk.events import CellsChanged, Said, StatusChanged
 from mlagent_tui.deskscreen import DeskScreen
 from mlagent_tui.dialogs.choice import Answer, ChoiceScreen
-from mlagent_tui.dialogs.line import LineScreen
-from mlagent_tui.notebook.editor import CellEditor
-from mlagent_tui.notebook.external import edited, editor_command
 from mlagent_tui.notebook.face import CellFace
-from mlagent_tui.notebook.pager import PagerScreen
 from mlagent_tui.notebook.pane import NotebookPane
 from mlagent_tui.notebook.view import NotebookView
+
+if TYPE_CHECKING:
+    from mlagent_tui.notebook.editor import CellEditor
 
 CHANGED = "This notebook was saved by another program since it was read."
 
@@ -99,6 +99,8 @@ class CellActions(DeskScreen):
         self.try_to(self._edit_outside)
 
     def _edit_outside(self) -> None:
+        from mlagent_tui.notebook.external import edited, editor_command
+
         if self._cell is None:
             return
         cell = self._cell
@@ -134,6 +136,8 @@ class CellActions(DeskScreen):
         self.try_to(self.desk.undo)
 
     def action_output(self) -> None:
+        from mlagent_tui.notebook.pager import PagerScreen
+
         if self._cell is not None and self._cell.outputs:
             self.app.push_screen(PagerScreen(self._cell))
 
@@ -152,6 +156,8 @@ class CellActions(DeskScreen):
         self.desk.post(Said(f"Saved {self.desk.path.name}."))
 
     def action_save_as(self) -> None:
+        from mlagent_tui.dialogs.line import LineScreen
+
         path = self.desk.path
         suggested = str(path.with_name(f"{path.stem}-improved.ipynb"))
 

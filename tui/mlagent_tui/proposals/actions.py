@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from mlagent_tui.desk.events import MetricWanted, Said
 from mlagent_tui.deskscreen import DeskScreen
-from mlagent_tui.dialogs.line import LineScreen
-from mlagent_tui.dialogs.metric import MetricScreen, MetricWish
-from mlagent_tui.notebook.editor import ProposalEditor
 from mlagent_tui.proposals.panel import ProposalPanel
+
+if TYPE_CHECKING:
+    from mlagent_tui.dialogs.metric import MetricWish
 
 
 class ProposalActions(DeskScreen):
@@ -27,6 +29,8 @@ class ProposalActions(DeskScreen):
             self.show_panel()
 
     def action_hint(self) -> None:
+        from mlagent_tui.dialogs.line import LineScreen
+
         def given(hint: str | None) -> None:
             if hint:
                 self.action_propose(hint)
@@ -49,6 +53,8 @@ class ProposalActions(DeskScreen):
                 self._edit(event.proposal_id)
 
     def _edit(self, proposal_id: str) -> None:
+        from mlagent_tui.notebook.editor import ProposalEditor
+
         row = self.desk.proposer.board.row(proposal_id)
         if row is None or row.proposal is None:
             return
@@ -68,6 +74,8 @@ class ProposalActions(DeskScreen):
         self.ask_metric(event.reason, go_on=event.go_on)
 
     def ask_metric(self, reason: str, *, go_on: bool = False) -> None:
+        from mlagent_tui.dialogs.metric import MetricScreen
+
         def given(wish: MetricWish | None) -> None:
             if wish is not None:
                 self.attempt(self._set_metric(wish, go_on=go_on))

@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
-from jupyter_mlagent.cli.view import number
+from jupyter_mlagent.phrases import number
 from jupyter_mlagent.records import Direction
 from mlagent_tui.notebook.face import CellFace
 from mlagent_tui.proposals.board import Board, Phase, Row

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from jupyter_mlagent import events
-from jupyter_mlagent.autopilot import gain_of
 from jupyter_mlagent.errors import MetricError, MlagentError
 from jupyter_mlagent.records import Direction, Metric, Operator, Verdict
 from mlagent_tui.desk.bugs import bug_sentence
@@ -129,6 +128,8 @@ class Proposer:
 
     async def accept(self, proposal_id: str, *, edited: str | None = None, run: bool = True) -> None:
         """Put it into the notebook, and run exactly that unless told not to."""
+        from jupyter_mlagent.autopilot import gain_of
+
         desk = self._desk
         workbench = await desk.ready()
         document = desk.editable()

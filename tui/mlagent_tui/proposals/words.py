@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from jupyter_mlagent.cli.view import number, why
+from jupyter_mlagent.phrases import number, why
 from jupyter_mlagent.records import Metric, SideEffects, Trial, TrialStatus, Verdict
 from mlagent_tui.proposals.board import Row, Stage, gain
 
