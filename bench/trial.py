@@ -2,8 +2,9 @@
 
 A kernel holds 2 GB of arrays and a small data set with a model. A trivial cell is tried in a fork under
 each guard tier, with and without a metric: request to report minus the cell's own seconds, and the private
-memory the trial's process has when the cell starts. Beside it: starting a fresh kernel, and starting one
-and running the notebook again.
+memory the trial's process has when the cell starts. Beside it: a bare fork of the same kernel and its
+child's end (a guarded trial is three forks: supervisor, warden, cell), a fresh kernel, and a fresh kernel
+that runs the notebook again.
 
     python bench/trial.py [--runs 30] [--gigabytes 2] [--json]
 """
@@ -45,6 +46,19 @@ PRIVATE = """
 sizes = [int(line.split()[1]) for line in open('/proc/self/smaps_rollup') if line.startswith('Private')]
 print(sum(sizes) * 1024)
 """
+BARE_FORK = """
+import statistics, time
+
+def _once():
+    began = time.perf_counter()
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+    return time.perf_counter() - began
+
+print(statistics.median(_once() for _ in range({runs})))
+"""
 METRIC = Metric(expression="accuracy_score(y_val, model.predict(X_val))", direction=Direction.MAXIMIZE)
 LIMITS = TrialLimits(seconds=20, memory_bytes=4 << 30)
 
@@ -79,6 +93,8 @@ async def _forks(setup: str, runs: int, folder: Path) -> list[dict[str, Any]]:
         link = ClientLink(await kernel.link_client())
         ran = await kernel.run_cell(setup)
         assert ran.error is None, ran.error
+        bare = (await kernel.run_cell(BARE_FORK.format(runs=runs))).outputs[0]["text"]
+        rows.append({"what": "a bare fork and its child's end", "seconds": float(bare), "runs": runs})
         for tier in Guard:
             await kernel.run_cell(f"os.environ['MLAGENT_GUARD'] = {tier.value!r}")
             trials = KernelTrials(link)
@@ -86,15 +102,18 @@ async def _forks(setup: str, runs: int, folder: Path) -> list[dict[str, Any]]:
                 rows.append({"what": f"fork, guard {tier.value}: not available here"})
                 continue
             for metric in (None, METRIC):
-                rows.append(await _fork(trials, tier, metric, runs))
+                rows.append(await _fork(trials, link, tier, metric, runs))
     return rows
 
 
-async def _fork(trials: KernelTrials, tier: Guard, metric: Metric | None, runs: int) -> dict[str, Any]:
+async def _fork(
+    trials: KernelTrials, link: ClientLink, tier: Guard, metric: Metric | None, runs: int
+) -> dict[str, Any]:
     async def attempt(code: str) -> Trial:
         before = 0.0 if metric is None else 1.0  # not improved: the audit has no part in this
         trial = await trials.try_cell(code, metric, LIMITS, metric_before=before, allow_unguarded=True)
-        assert trial.status == "ok", trial
+        assert trial.status == "ok" and (trial.metric_after is not None) is (metric is not None), trial
+        await link.evaluate("0")  # served after the copies of this trial have ended
         return trial
 
     private = int((await attempt(PRIVATE)).outputs[0]["text"])
