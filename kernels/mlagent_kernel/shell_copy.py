@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import builtins
 import getpass
+import os
 import sys
 import threading
 from typing import Any, NoReturn
@@ -32,6 +33,7 @@ class ShellCopy:
         self._rewire_display()
         self._rewire_errors()
         self._rewire_input()
+        self._rewire_commands()
         self._detach_history()
 
     def _silence_kernel(self) -> None:
@@ -123,6 +125,14 @@ class ShellCopy:
         kernel = getattr(self.shell, "kernel", None)
         if kernel is not None:
             kernel.raw_input = kernel.getpass = refuse
+
+    def _rewire_commands(self) -> None:
+        """`!command` wants a terminal of its own, which not every guard grants; then it does without."""
+        try:
+            for descriptor in os.openpty():
+                os.close(descriptor)
+        except OSError:
+            self.shell.system = self.shell.system_raw
 
     def _detach_history(self) -> None:
         """No thread that saves history, no write to its database, and none of the locks it may hold."""

@@ -94,7 +94,7 @@ def _refused(error: OSError) -> str | None:
     if text.startswith("The trial may not "):
         return text[len("The trial may not ") :]
     if _raised_in(error, "socket.py"):
-        return "use a Unix socket"
+        return "use the network or a Unix socket"
     if error.filename is None or isinstance(error.filename, int):
         return "do what only the system's administrator or another process may"
     path = _path(error)

@@ -12,7 +12,7 @@ import tempfile
 import time
 from typing import Protocol
 
-from . import effects, landlock, layout, libc, mounts, namespaces, privileges, seccomp
+from . import effects, landlock, layout, libc, mounts, namespaces, privileges, seccomp, semaphores
 from .audit import Observer
 from .processes import Group, kill_descendants, kill_namespace
 
@@ -180,6 +180,7 @@ def _delete(directory: str) -> None:
 class _Landlock(_Scratch):
     def restrict(self) -> None:
         self._use_scratch()
+        semaphores.install()
         privileges.drop(privileges.worth_keeping(privileges.effective()))
         devices = [path for path in ("/dev/null", "/dev/zero", "/dev/full") if os.path.exists(path)]
         abi = landlock.restrict([self.directory, *devices], network=False)
