@@ -8,6 +8,12 @@ PYTHON ?=
 PY := $(VENV)/bin/python
 MLAGENT := $(VENV)/bin/mlagent
 EXTRAS := dev,lab,tui
+LAB := jupyter_mlagent/lab
+# JupyterLab's own yarn, and the builder beside it.
+JLPM := cd $(LAB) && PATH="$(abspath $(VENV))/bin:$$PATH" jlpm
+# Everything but the extension works without Node, so its checks wait for a machine that has it.
+WITH_NODE = $(if $(shell command -v node 2>/dev/null),$(MAKE) --no-print-directory,\
+	echo "No Node here, left out:")
 TEST_MODELS := smollm2-135m qwen2.5-coder-0.5b qwen2.5-coder-1.5b
 
 # Stamps belong to one place on the disk: a checkout that was moved sets itself up again.
@@ -22,7 +28,8 @@ export MLAGENT_GPU PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 # Steps that share one environment do not run beside each other, whatever -j says.
 .NOTPARALLEL:
-.PHONY: help env engine model demo lab lab-build test test-slow test-models lint format bench build clean
+.PHONY: help env engine model demo lab lab-build lab-modules test test-slow test-models test-lab test-browser \
+	lint lint-lab format bench build clean
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -38,8 +45,15 @@ model: env  ## The default model, fetched once and verified
 demo: model  ## The main job on an example: propose, try, accept, save
 	@$(MLAGENT) demo
 
-test: env lint test-models  ## Every check: lint, types, import contracts, all tests
+test: env lint test-models  ## Every check: lint, types, import contracts, all tests (the extension's where Node is)
 	@$(PY) -m pytest -m "not slow"
+	@$(WITH_NODE) test-lab test-browser
+
+test-lab: lab-modules  ## Unit tests of the extension's TypeScript
+	@$(JLPM) test
+
+test-browser: env lab-build test-models  ## JupyterLab in a real Chromium (skipped, and said, where there is none)
+	@$(PY) -m pytest tests/ui
 
 test-slow: env test-models  ## What takes minutes each: training of the bundled tasks, the terminal app in tmux
 	@$(PY) -m pytest -m slow
@@ -54,6 +68,11 @@ lint: env  ## Lint, formatting, types, import contracts
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
 	@$(VENV)/bin/lint-imports
+	@$(WITH_NODE) lint-lab
+
+lint-lab: lab-modules  ## ESLint and the TypeScript compiler over the extension
+	@$(JLPM) lint
+	@$(JLPM) types
 
 format: env  ## Format the sources
 	@$(PY) -m ruff check --fix . && $(PY) -m ruff format .
@@ -65,6 +84,7 @@ build: env  ## Wheel and source distribution, in dist/
 	@$(PY) -m build
 
 clean:  ## Remove the environment and everything built here (models and the wheel cache stay)
+	@rm -rf jupyter_mlagent/labextension $(addprefix $(LAB)/,node_modules lib .yarn tsconfig.tsbuildinfo)
 	@rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -86,17 +106,29 @@ $(STAMPS)/project: $(STAMPS)/engine pyproject.toml
 			"The log is $(STAMPS)/pip.log" >&2; exit 1; }
 	@touch $@
 
-lab: model lab-build  ## JupyterLab on an example notebook, with the extension
-	@$(VENV)/bin/jupyter lab examples/breast_cancer.ipynb
+lab: model lab-build  ## JupyterLab on a copy of an example notebook, with the extension
+	@mkdir -p build/lab && cp -n examples/breast_cancer.ipynb build/lab/ 2>/dev/null || true
+	@$(VENV)/bin/jupyter lab build/lab/breast_cancer.ipynb
 
 lab-build: $(STAMPS)/lab  ## The JupyterLab extension, from its sources (needs Node 20 or newer)
 
-$(STAMPS)/lab: $(STAMPS)/project $(wildcard jupyter_mlagent/lab/src/*.ts jupyter_mlagent/lab/src/*/*.ts) \
-		$(wildcard jupyter_mlagent/lab/style/* jupyter_mlagent/lab/schema/*) jupyter_mlagent/lab/package.json
-	@command -v node >/dev/null || { echo "JupyterLab's extension needs Node.js 20 or newer: install it" \
-		"(apt install nodejs, brew install node) and run make again." >&2; exit 1; }
-	@$(PY) -m pip install --quiet jupyter-builder
-	@cd jupyter_mlagent/lab && PATH="$(abspath $(VENV))/bin:$$PATH" && jlpm install --immutable && jlpm build:prod
+lab-modules: $(STAMPS)/node
+
+$(STAMPS)/node: $(STAMPS)/project $(LAB)/package.json $(LAB)/yarn.lock
+	@node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)' 2>/dev/null || { \
+		echo "JupyterLab's extension needs Node.js 20 or newer: install it" \
+			"(apt install nodejs, brew install node) and run make again." >&2; exit 1; }
+	@echo "Fetching what builds the JupyterLab extension; about a minute the first time."
+	@($(JLPM) install --immutable) > $(STAMPS)/jlpm.log 2>&1 || { \
+		cat $(STAMPS)/jlpm.log >&2; \
+		echo "The extension's packages could not be fetched: check the network, or npm's registry and proxy" \
+			"(npm config list), and run make again." >&2; exit 1; }
+	@touch $@
+
+$(STAMPS)/lab: $(STAMPS)/node $(shell find $(LAB)/src $(LAB)/style $(LAB)/schema -type f) $(LAB)/tsconfig.json \
+		$(LAB)/install.json
+	@($(JLPM) build:prod) > $(STAMPS)/lab.log 2>&1 || { cat $(STAMPS)/lab.log >&2; exit 1; }
+	@cp $(LAB)/install.json jupyter_mlagent/labextension/
 	@mkdir -p $(VENV)/share/jupyter/labextensions
 	@ln -sfn $(CURDIR)/jupyter_mlagent/labextension $(VENV)/share/jupyter/labextensions/jupyter-mlagent
 	@touch $@

@@ -220,5 +220,10 @@ def delete_requests(connection: sqlite3.Connection, notebook: str | None) -> int
     return count
 
 
+def rename_requests(connection: sqlite3.Connection, old: str, new: str) -> None:
+    connection.execute("UPDATE requests SET notebook = ? WHERE notebook = ?", (new, old))
+    connection.execute("UPDATE states SET notebook = ? WHERE notebook = ?", (new, old))
+
+
 def _delete_lone_states(connection: sqlite3.Connection) -> None:
     connection.execute("DELETE FROM states WHERE hash NOT IN (SELECT state_hash FROM requests)")

@@ -146,6 +146,11 @@ class Journal:
             count += _write_lines(stream, self.malformed_replies(wanted.notebook))
         return count
 
+    def rename_notebook(self, old: str, new: str) -> None:
+        """The steps of a notebook go on under its new name."""
+        with self._database.writing() as connection:
+            queries.rename_requests(connection, old, new)
+
     # -- deleting
 
     def delete(self, step_ids: Sequence[int]) -> int:

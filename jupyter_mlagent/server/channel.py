@@ -22,7 +22,10 @@ AUTH_RESOURCE = "mlagent"
 
 
 class NotebookChannel(WebSocketMixin, WebSocketHandler, JupyterHandler):
-    """`GET mlagent/notebook?path=...`, upgraded; what is said is in messages.py."""
+    """`GET mlagent/notebook?path=...`, upgraded; what is said is in messages.py.
+
+    `&was=...` is the path before the notebook was renamed while nobody was connected.
+    """
 
     auth_resource = AUTH_RESOURCE
     room: Room | None = None
@@ -47,10 +50,11 @@ class NotebookChannel(WebSocketMixin, WebSocketHandler, JupyterHandler):
         super().open(*args, **kwargs)
         rooms: Rooms = self.settings["mlagent_rooms"]
         self._path = self.get_query_argument("path")
+        was = self.get_query_argument("was", "")
         self._queue: asyncio.Queue[str | bytes] = asyncio.Queue()
         self._comparing: set[asyncio.Future[None]] = set()
         self._reader = asyncio.ensure_future(self._read())
-        self.room = rooms.room(self._path)
+        self.room = rooms.rename(was, self._path) if was else rooms.room(self._path)
         self.tell(self.room.join(self.tell))
         self._unwatch = rooms.engine.watch(lambda status: self.tell(messages.EngineChanged(engine=status)))
 
@@ -92,6 +96,8 @@ class NotebookChannel(WebSocketMixin, WebSocketHandler, JupyterHandler):
         match message:
             case messages.Hello():
                 room.hello(message.kernel_id)
+            case messages.Rename():
+                self._rename(message.path)
             case messages.Ask():
                 await room.ask(message)
             case messages.Fly():
@@ -118,6 +124,15 @@ class NotebookChannel(WebSocketMixin, WebSocketHandler, JupyterHandler):
                 await room.completions.start(message, self.tell)
             case messages.CancelCompletion():
                 await room.completions.cancel(message.id)
+
+    def _rename(self, path: str) -> None:
+        rooms: Rooms = self.settings["mlagent_rooms"]
+        room, before = rooms.rename(self._path, path), self.room
+        self._path = path
+        if before is not None and room is not before:
+            before.leave(self.tell)
+            self.room = room
+            self.tell(room.join(self.tell))
 
     async def _compare(self, room: Room, message: messages.Ran) -> None:
         try:

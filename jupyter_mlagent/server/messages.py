@@ -29,6 +29,12 @@ class Hello(Record, tag="hello"):
     kernel_id: str | None = None
 
 
+class Rename(Record, tag="rename"):
+    """The notebook has another path now; its session comes along."""
+
+    path: str
+
+
 class Ask(Record, tag="ask"):
     """Make proposals; a request under way for this notebook ends."""
 
@@ -119,6 +125,7 @@ class CancelCompletion(Record, tag="cancel_completion"):
 
 FromBrowser = (
     Hello
+    | Rename
     | Ask
     | Stop
     | Accept

@@ -31,6 +31,8 @@ class ModelTable(Record):
     models: tuple[ModelRow, ...]
     current: str | None
     download: Download | None
+    missing: str | None = None
+    """Name of the model that has to be fetched before anything can be proposed."""
 
 
 class ModelList:
@@ -56,7 +58,9 @@ class ModelList:
             for model in catalog.models()
             if model.offered or model.present
         )
-        return ModelTable(models=rows, current=current, download=self._download)
+        return ModelTable(
+            models=rows, current=current, download=self._download, missing=_missing(current, suggested)
+        )
 
     def download(self, name: str) -> None:
         """Start fetching; raises ModelError for a name that the catalog does not have."""
@@ -98,3 +102,20 @@ class ModelList:
 
     def cancel(self) -> None:
         self._cancelled.set()
+
+
+def _missing(current: str | None, suggested: str) -> str | None:
+    from jupyter_mlagent.engine import catalog
+
+    if current is not None and current.startswith(("http://", "https://")):
+        return None
+    try:
+        catalog.resolve(current)
+    except ModelError:
+        pass
+    else:
+        return None
+    try:
+        return catalog.find(current or suggested).name
+    except ModelError:
+        return None

@@ -25,6 +25,7 @@ from jupyter_mlagent.settings import SessionSettings
 from jupyter_mlagent.trial.api import TrialRunner
 
 UNEXPECTED = "The request failed for a reason that is a fault of mlagent; the server's log has the details."
+KERNEL_LOST = "The kernel was restarted since this was tried; run your cells and ask again."
 
 Listener = Callable[[Record], None]
 
@@ -189,6 +190,15 @@ class Room:
             async for event in stream:
                 yield event
 
+    def _kernel_lost(self) -> bool:
+        """Whether the kernel that the proposals were tried in was restarted or exchanged since."""
+        if self._kernel_id is None or self._kernel_process is None:
+            return False
+        try:
+            return self._trials.process_of(self._kernel_id) != self._kernel_process
+        except KernelError:
+            return True
+
     async def _reach_kernel(self) -> None:
         """Trials in the kernel that the notebook has now, which may have been exchanged or restarted."""
         if self._kernel_id is None:
@@ -202,6 +212,8 @@ class Room:
     # -- verdicts
 
     def accept(self, wish: messages.Accept) -> messages.Accepted | messages.Problem:
+        if self._kernel_lost():
+            return messages.Problem(id=wish.id, message=KERNEL_LOST, stale=True)
         try:
             acceptance = self.session.accept(wish.proposal_id, wish.cells, edited_source=wish.edited_source)
         except MlagentError as error:

@@ -1,14 +1,29 @@
-import type { CodeCell } from '@jupyterlab/cells';
+import type { CodeCell, ICellModel } from '@jupyterlab/cells';
 import type * as nbformat from '@jupyterlab/nbformat';
 import { NotebookActions, type NotebookPanel } from '@jupyterlab/notebook';
+import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { indexOfCell, sourceHash } from './cells';
 import { Refusal } from './channel';
-import type { IAcceptance, ICellRun, IGain, ITrialError } from './messages';
+import type { IAcceptance, IAnchor, ICellRun, IGain, ITrialError } from './messages';
+import { staleReason } from './stale';
+
+/** Where an accepted cell's metadata says what it is. */
+export const NOTE_KEY = 'mlagent';
+
+/** What the metadata of an accepted cell holds. */
+export interface ICellNote extends IGain {
+  proposal_id: string;
+  /** What stood in the cell before, where a proposal replaced it. */
+  replaced_source?: string;
+}
 
 /** Puts accepted proposals into a notebook, through the shared model, and runs exactly them. */
 export class Applier {
-  constructor(private _panel: NotebookPanel) {}
+  constructor(
+    private _panel: NotebookPanel,
+    private _trans: TranslationBundle
+  ) {}
 
   /**
    * Insert (or replace) as one undo step; returns the cell's id. Throws a `Refusal` when the source is not the
@@ -18,31 +33,33 @@ export class Applier {
     const { content, context } = this._panel;
     const model = content.model;
     if (!model || model.readOnly || context.model.readOnly) {
-      throw new Refusal('This notebook is read-only; nothing was inserted.');
+      throw new Refusal(
+        this._trans.__('This notebook is read-only; nothing was inserted.')
+      );
     }
     if (sourceHash(acceptance.source) !== acceptance.source_hash) {
       throw new Refusal(
-        'What the server sent is not what was tried; nothing was inserted. Ask again.',
+        this._trans.__(
+          'What the server sent is not what was tried; nothing was inserted. Ask again.'
+        ),
         true
       );
     }
-    const { anchor } = acceptance;
-    const at = anchor.cell_id
-      ? this._anchorIndex(anchor.cell_id, anchor.source_hash)
-      : model.cells.length - 1;
-    const metadata = { mlagent: { ...gain } as unknown as nbformat.ICellMetadata };
+    const { anchor, proposal_id, source } = acceptance;
+    const at = this._anchorIndex(anchor);
+    const note: ICellNote = { ...gain, proposal_id };
     if (anchor.replaces) {
       const cell = model.cells.get(at);
-      model.sharedModel.transact(() => {
-        cell.sharedModel.setSource(acceptance.source);
-        cell.setMetadata('mlagent', metadata.mlagent);
+      this._replace(cell, source, {
+        ...note,
+        replaced_source: cell.sharedModel.getSource()
       });
       return cell.id;
     }
     const cell = model.sharedModel.insertCell(at + 1, {
       cell_type: 'code',
-      source: acceptance.source,
-      metadata
+      source,
+      metadata: { [NOTE_KEY]: note } as unknown as nbformat.ICodeCellMetadata
     });
     if (activate) {
       content.activeCellIndex = at + 1;
@@ -55,10 +72,11 @@ export class Applier {
   async run(cellId: string, expectedSource: string): Promise<ICellRun> {
     const { content, sessionContext } = this._panel;
     const cell = content.widgets.find(one => one.model.id === cellId) as
-      CodeCell | undefined;
+      | CodeCell
+      | undefined;
     if (!cell || cell.model.sharedModel.getSource() !== expectedSource) {
       throw new Refusal(
-        'The accepted cell was changed before it ran; it was not run.',
+        this._trans.__('The accepted cell was changed before it ran; it was not run.'),
         true
       );
     }
@@ -74,34 +92,58 @@ export class Applier {
     };
   }
 
-  /** Take a cell out again. */
-  remove(cellId: string): void {
+  /** Take accepted cells out again, as one undo step; what one of them replaced comes back. */
+  takeBack(cellIds: Iterable<string>): void {
     const model = this._panel.content.model;
-    const index = model ? indexOfCell(model, cellId) : -1;
-    if (model && index >= 0) {
-      model.sharedModel.deleteCell(index);
+    if (!model || model.readOnly) {
+      return;
     }
+    model.sharedModel.transact(() => {
+      for (const cellId of cellIds) {
+        const index = indexOfCell(model, cellId);
+        if (index < 0) {
+          continue;
+        }
+        const cell = model.cells.get(index);
+        const note = cell.getMetadata(NOTE_KEY) as ICellNote | undefined;
+        if (note?.replaced_source === undefined) {
+          model.sharedModel.deleteCell(index);
+        } else {
+          this._replace(cell, note.replaced_source, null);
+        }
+      }
+    });
   }
 
-  private _anchorIndex(id: string, hash: string): number {
+  private _replace(cell: ICellModel, source: string, note: ICellNote | null): void {
+    cell.sharedModel.transact(() => {
+      cell.sharedModel.setSource(source);
+      if (note) {
+        cell.setMetadata(NOTE_KEY, note);
+      } else {
+        cell.deleteMetadata(NOTE_KEY);
+      }
+    });
+  }
+
+  /** Of the cell that a proposal follows or replaces; the last one for a proposal of a whole notebook. */
+  private _anchorIndex(anchor: IAnchor): number {
     const model = this._panel.content.model!;
-    const at = indexOfCell(model, id);
-    if (at < 0) {
-      throw new Refusal('The cell this proposal belongs to is gone.', true);
+    if (!anchor.cell_id) {
+      return model.cells.length - 1;
     }
-    if (sourceHash(model.cells.get(at).sharedModel.getSource()) !== hash) {
-      throw new Refusal(
-        'The cell this proposal belongs to was edited meanwhile.',
-        true
-      );
+    const stale = staleReason(model, anchor, this._trans);
+    if (stale) {
+      throw new Refusal(stale, true);
     }
-    return at;
+    return indexOfCell(model, anchor.cell_id);
   }
 }
 
 function errorOf(outputs: nbformat.IOutput[]): ITrialError | null {
   const found = outputs.find(one => one.output_type === 'error') as
-    nbformat.IError | undefined;
+    | nbformat.IError
+    | undefined;
   return found
     ? { name: found.ename, value: found.evalue, traceback: found.traceback }
     : null;

@@ -1,14 +1,16 @@
-import { type Cell } from '@jupyterlab/cells';
 import type { IEditorServices } from '@jupyterlab/codeeditor';
-import { type NotebookPanel } from '@jupyterlab/notebook';
+import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { IDisposable } from '@lumino/disposable';
 import { type ISignal, Signal } from '@lumino/signaling';
-import type { PanelLayout } from '@lumino/widgets';
 
+import { AcceptedCells } from './accepted';
 import { Applier } from './applier';
-import { cellRecords, indexOfCell, sourceHash } from './cells';
-import { Channel, Refusal } from './channel';
+import { cellRecords } from './cells';
+import { Channel } from './channel';
+import type { Choice } from './choices';
+import { Flight } from './flight';
+import { KernelWatch } from './kernelwatch';
 import type {
   Direction,
   IEngineStatus,
@@ -17,7 +19,11 @@ import type {
   SessionEvent
 } from './messages';
 import { SuggestionModel } from './model';
-import { type Choice, ProposalView } from './view/proposal';
+import type { ModelStore } from './modelstore';
+import { Placement } from './placement';
+import { staleReason } from './stale';
+import { Verdicts } from './verdicts';
+import { ProposalView } from './view/proposal';
 
 /** What a person set; read anew at every request. */
 export interface IWishes {
@@ -26,41 +32,58 @@ export interface IWishes {
   autoAsk: boolean;
 }
 
-/** The suggestions of one open notebook: its channel, its model and the view below a cell. */
+/** The suggestions of one open notebook: what is asked, what the server says, and what of it is shown. */
 export class NotebookAssistant implements IDisposable {
-  readonly model = new SuggestionModel();
+  readonly model: SuggestionModel;
+  readonly channel: Channel;
+  readonly verdicts: Verdicts;
   metric: IMetric | null = null;
   engine: IEngineStatus | null = null;
   journalProblem = '';
 
   constructor(private _options: NotebookAssistant.IOptions) {
-    const { panel } = _options;
-    this._applier = new Applier(panel);
-    this._channel = new Channel(localPath(panel));
-    this._channel.received.connect(this._heard, this);
-    this._channel.connectedChanged.connect(this._connected, this);
+    const { panel, trans } = _options;
+    this.model = new SuggestionModel(trans);
+    this.channel = new Channel(panel.context.localPath, trans);
+    const applier = new Applier(panel, trans);
+    const cells = () => this._cells();
+    this._placement = new Placement(panel, () => this._makeView());
+    this._flight = new Flight({
+      panel,
+      applier,
+      channel: this.channel,
+      cells,
+      arrived: cellId => this._placement.move(cellId)
+    });
+    this.verdicts = new Verdicts({
+      model: this.model,
+      channel: this.channel,
+      applier,
+      cells,
+      view: () => this.view,
+      arrived: cellId => this._placement.move(cellId),
+      done: () => this.close()
+    });
+    this._accepted = new AcceptedCells(proposal_id =>
+      this.channel.say({ type: 'undo', proposal_id })
+    );
+    this._kernel = new KernelWatch(panel.sessionContext, () => this._kernelLost());
+    this.channel.received.connect(this._heard, this);
+    this.channel.connectedChanged.connect(this._connected, this);
     panel.context.pathChanged.connect(this._renamed, this);
     panel.sessionContext.kernelChanged.connect(this._greet, this);
     panel.content.model?.cells.changed.connect(this._cellsChanged, this);
     panel.content.model?.contentChanged.connect(this._check, this);
     panel.disposed.connect(this.dispose, this);
+    this._check();
   }
 
   get panel(): NotebookPanel {
     return this._options.panel;
   }
 
-  get channel(): Channel {
-    return this._channel;
-  }
-
-  /** Whether an accepted cell is being put in or run. */
-  get accepting(): boolean {
-    return this._accepting;
-  }
-
   get view(): ProposalView | null {
-    return this._view && !this._view.isDisposed ? this._view : null;
+    return this._placement.view;
   }
 
   /** Engine, metric or connection changed. */
@@ -84,91 +107,29 @@ export class NotebookAssistant implements IDisposable {
 
   /** Ask for proposals for what follows the active cell. */
   ask(hint = ''): void {
-    const cell = this.panel.content.activeCell;
     const { candidates, allowUnguarded } = this._options.wishes();
-    this.model.reset();
-    this._hostId = cell?.model.id ?? null;
-    if (!this._channel.connected) {
-      this._show({
-        type: 'failed',
-        message: 'The Jupyter server cannot be reached at the moment.'
-      });
+    if (!this._begin()) {
       return;
     }
     this.model.working = true;
-    this._place();
-    this._greet();
-    this._channel.say({
+    this.channel.say({
       type: 'ask',
       cells: this._cells(),
-      focus_cell_id: this._hostId,
+      focus_cell_id: this._placement.hostId,
       hint,
       candidates,
       allow_unguarded: allowUnguarded
     });
   }
 
-  stop(): void {
-    this._channel.say({ type: 'stop' });
-  }
-
-  /** Keep the current candidate, edits included; `run` it at once. */
-  async accept(run: boolean): Promise<void> {
-    const shown = this.model.current;
-    const view = this.view;
-    if (!shown?.proposal || !view || shown.verdict || this._accepting) {
-      return;
-    }
-    this._accepting = true;
-    try {
-      const edited = view.editing && view.source !== shown.code;
-      const { acceptance, gain } = await this._channel.request<'accepted'>({
-        type: 'accept',
-        proposal_id: shown.proposal.id,
-        cells: this._cells(),
-        edited_source: edited ? view.source : null
-      });
-      const cellId = this._applier.put(acceptance, gain, true);
-      this._inserted.set(cellId, acceptance.proposal_id);
-      this._moveView(cellId);
-      if (run) {
-        const done = await this._applier.run(cellId, acceptance.source);
-        if (!done.error) {
-          const id = this._channel.nextId();
-          this._channel.say({ type: 'ran', id, proposal_id: acceptance.proposal_id });
-        }
-      }
-    } catch (error) {
-      this._refused(error);
-    } finally {
-      this._accepting = false;
-    }
-  }
-
-  async reject(reason = ''): Promise<void> {
-    const id = this.model.current?.proposal?.id;
-    if (!id) {
-      return;
-    }
-    try {
-      await this._channel.request({ type: 'reject', proposal_id: id, reason });
-      if (!this.model.pending && !this.model.working) {
-        this.close();
-      }
-    } catch (error) {
-      this._refused(error);
-    }
-  }
-
   /** Start the autopilot. */
-  fly(steps: number, minutes: number | null): void {
-    const { candidates, allowUnguarded } = this._options.wishes();
-    this.model.reset();
-    this._hostId = this.panel.content.activeCell?.model.id ?? null;
-    this._flown = [];
-    this._place();
-    this._greet();
-    this._channel.say({
+  fly(steps: number, minutes: number | null, allowUnguarded = false): void {
+    const { candidates } = this._options.wishes();
+    if (!this._begin()) {
+      return;
+    }
+    this._flight.begin();
+    this.channel.say({
       type: 'fly',
       cells: this._cells(),
       steps,
@@ -178,20 +139,26 @@ export class NotebookAssistant implements IDisposable {
     });
   }
 
+  /** End the request or flight under way. */
+  stop(): void {
+    this.channel.say({ type: 'stop' });
+    if (this.model.flying) {
+      this._flight.stop();
+    }
+  }
+
   /** Take every cell of the last flight out again. */
   undoFlight(): void {
-    for (const cellId of this._flown.reverse()) {
-      this._applier.remove(cellId);
-    }
-    this._flown = [];
+    this._flight.undo(this.model.flight);
+    this._changed.emit();
   }
 
   get canUndoFlight(): boolean {
-    return this._flown.length > 0 && !this.model.flying;
+    return !this.model.flying && this._flight.canUndo(this.model.flight);
   }
 
   async findMetrics(): Promise<IMetric[]> {
-    const answer = await this._channel.request<'found_metrics'>({
+    const answer = await this.channel.request<'found_metrics'>({
       type: 'find_metrics',
       cells: this._cells()
     });
@@ -200,7 +167,7 @@ export class NotebookAssistant implements IDisposable {
 
   /** Take an expression as the metric; rejects with a `Refusal`. */
   async setMetric(expression: string | null, direction: Direction | null): Promise<void> {
-    await this._channel.request<'done'>({
+    await this.channel.request<'done'>({
       type: 'set_metric',
       cells: this._cells(),
       expression,
@@ -210,42 +177,24 @@ export class NotebookAssistant implements IDisposable {
 
   /** Do what a button or a shortcut says. */
   choose(choice: Choice): void {
-    switch (choice) {
-      case 'accept-run':
-        void this.accept(true);
-        break;
-      case 'accept':
-        void this.accept(false);
-        break;
-      case 'edit':
-        this.view?.edit();
-        break;
-      case 'reject':
-        void this.reject();
-        break;
-      case 'previous':
-        this.model.move(-1);
-        break;
-      case 'next':
-        this.model.move(1);
-        break;
-      case 'hint':
-        this.view?.askHint();
-        break;
-      case 'stop':
-        this.stop();
-        break;
-      case 'close':
-        this.close();
-        break;
-    }
+    const doing: Record<Choice, () => void> = {
+      'accept-run': () => void this.verdicts.accept(true),
+      accept: () => void this.verdicts.accept(false),
+      edit: () => this.view?.edit(),
+      reject: () => void this.verdicts.reject(),
+      'reject-reason': () => this.view?.askReason(),
+      previous: () => this.model.move(-1),
+      next: () => this.model.move(1),
+      hint: () => this.view?.askHint(),
+      stop: () => this.stop(),
+      close: () => this.close()
+    };
+    doing[choice]();
   }
 
   /** Put the proposal away; what got no verdict stays without one. */
   close(): void {
-    this._view?.dispose();
-    this._view = null;
-    this.panel.content.removeClass(PENDING_CLASS);
+    this._placement.hide();
     this.panel.content.activate();
   }
 
@@ -254,9 +203,26 @@ export class NotebookAssistant implements IDisposable {
       return;
     }
     this._isDisposed = true;
-    this._channel.dispose();
-    this._view?.dispose();
+    this.channel.dispose();
+    this._placement.dispose();
+    this._kernel.dispose();
     Signal.clearData(this);
+  }
+
+  /** A request or flight begins at the active cell; false, and shown, where the server cannot be reached. */
+  private _begin(): boolean {
+    this.model.reset();
+    this._placement.hostId = this.panel.content.activeCell?.model.id ?? null;
+    if (!this.channel.connected) {
+      const message = this._options.trans.__(
+        'The Jupyter server cannot be reached at the moment.'
+      );
+      this._show({ type: 'failed', message });
+      return false;
+    }
+    this._placement.show();
+    this._greet();
+    return true;
   }
 
   private _heard(_: Channel, message: ServerMessage): void {
@@ -284,11 +250,10 @@ export class NotebookAssistant implements IDisposable {
         this.model.touch();
         break;
       case 'apply':
-        void this._apply(message);
+        void this._flight.apply(message);
         break;
       case 'retract':
-        this._flown = this._flown.filter(id => id !== message.cell_id);
-        this._applier.remove(message.cell_id);
+        this._flight.retract(message.cell_id);
         break;
       case 'problem':
         this.model.notices.push(message.message);
@@ -307,7 +272,7 @@ export class NotebookAssistant implements IDisposable {
   private _show(event: SessionEvent): void {
     this.model.apply(event);
     if (event.type === 'started' || event.type === 'failed') {
-      this._place();
+      this._placement.show();
     }
     this._check();
   }
@@ -316,131 +281,71 @@ export class NotebookAssistant implements IDisposable {
   private _restore(events: SessionEvent[]): void {
     if (events.length === 0) {
       if (this.model.pending) {
-        this.model.stale =
-          'The Jupyter server was restarted; these proposals are gone. Ask again.';
+        this.model.stale = this._options.trans.__(
+          'The Jupyter server was restarted; these proposals are gone. Ask again.'
+        );
         this.model.touch();
       }
       return;
     }
     this.model.replay(events);
     const anchor = this.model.current?.proposal?.anchor.cell_id;
-    this._hostId = this._hostId ?? anchor ?? null;
+    this._placement.hostId = this._placement.hostId ?? anchor ?? null;
     if (this.model.pending || this.model.working) {
       void this.panel.revealed.then(() => {
-        this._place();
+        this._placement.show();
         this._check();
       });
     }
   }
 
-  private async _apply(
-    message: Extract<ServerMessage, { type: 'apply' }>
-  ): Promise<void> {
-    const { acceptance, gain, id } = message;
-    const answer = { type: 'applied', id, cell_id: '', problem: '' };
-    try {
-      answer.cell_id = this._applier.put(acceptance, gain, false);
-      this._flown.push(answer.cell_id);
-      this._inserted.set(answer.cell_id, acceptance.proposal_id);
-      this._moveView(answer.cell_id);
-      const run = await this._applier.run(answer.cell_id, acceptance.source);
-      this._channel.say({ ...answer, run, cells: this._cells() });
-    } catch (error) {
-      const run = { outputs: [], execution_count: null, seconds: 0, error: null };
-      const problem = error instanceof Error ? error.message : String(error);
-      this._channel.say({ ...answer, run, cells: this._cells(), problem });
-    }
-  }
-
-  private _refused(error: unknown): void {
-    const sentence = error instanceof Error ? error.message : String(error);
-    if (error instanceof Refusal && error.stale) {
-      this.model.stale = sentence;
-    } else {
-      this.model.notices.push(sentence);
-    }
-    this.model.touch();
-  }
-
-  /** Put the view below its cell; made anew when the cell's widget was. */
-  private _place(): void {
-    const { panel, services, trans, shortcutOf } = this._options;
-    const host = this._host();
-    if (!host) {
-      return;
-    }
-    if (!this.view) {
-      this._view = new ProposalView({
-        model: this.model,
-        services,
-        trans,
-        rendermime: panel.content.rendermime,
-        shortcutOf,
-        sourceOf: id => {
-          const cell = panel.content.widgets.find(one => one.model.id === id);
-          return cell?.model.sharedModel.getSource() ?? null;
-        }
-      });
-      this._view.chosen.connect((_, choice) => this.choose(choice));
-      this._view.hinted.connect((_, hint) => this.ask(hint));
-    }
-    const layout = host.layout as PanelLayout;
-    if (this._view!.parent !== host) {
-      layout.addWidget(this._view!);
-    }
-    panel.content.addClass(PENDING_CLASS);
-  }
-
-  private _host(): Cell | undefined {
-    const { content } = this.panel;
-    return (
-      content.widgets.find(one => one.model.id === this._hostId) ??
-      content.activeCell ??
-      undefined
-    );
-  }
-
-  private _moveView(cellId: string): void {
-    this._hostId = cellId;
-    if (this.view) {
-      this._place();
-    }
+  private _makeView(): ProposalView {
+    const { panel, services, trans, shortcutOf, models } = this._options;
+    const view = new ProposalView({
+      model: this.model,
+      models,
+      services,
+      trans,
+      rendermime: panel.content.rendermime,
+      shortcutOf,
+      sourceOf: id => {
+        const cell = panel.content.widgets.find(one => one.model.id === id);
+        return cell?.model.sharedModel.getSource() ?? null;
+      },
+      left: () => panel.content.activate()
+    });
+    view.chosen.connect((_, choice) => this.choose(choice));
+    view.hinted.connect((_, hint) => this.ask(hint));
+    view.rejected.connect((_, reason) => void this.verdicts.reject(reason));
+    return view;
   }
 
   private _cellsChanged(): void {
-    const model = this.panel.content.model;
-    if (!model) {
-      return;
-    }
-    for (const [cellId, proposalId] of this._inserted) {
-      if (indexOfCell(model, cellId) < 0) {
-        this._inserted.delete(cellId);
-        this._channel.say({ type: 'undo', proposal_id: proposalId });
-      }
-    }
     // A moved cell gets a new widget, which took the view along; a deleted one leaves its proposal stale.
-    if (this._view?.isDisposed && (this.model.pending || this.model.working)) {
-      queueMicrotask(() => this._place());
+    if (this._placement.lost && (this.model.pending || this.model.working)) {
+      queueMicrotask(() => this._placement.show());
     }
     this._check();
   }
 
-  /** Mark the proposals stale as soon as their cell is gone or edited. */
+  /** Mark the proposals stale as soon as their cell is gone or edited; notice accepted cells that went. */
   private _check(): void {
     const model = this.panel.content.model;
-    const anchor = this.model.current?.proposal?.anchor;
-    if (!model || !anchor?.cell_id || !this.model.pending || this.model.accepted) {
+    if (!model) {
       return;
     }
-    const at = indexOfCell(model, anchor.cell_id);
-    let stale = '';
-    if (at < 0) {
-      stale = 'The cell this proposal belongs to is gone; ask again.';
-    } else if (sourceHash(model.cells.get(at).sharedModel.getSource()) !== anchor.source_hash) {
-      stale = 'The cell this proposal belongs to was edited meanwhile; ask again.';
+    this._accepted.check(model);
+    const anchor = this.model.current?.proposal?.anchor;
+    if (anchor?.cell_id && this.model.pending && !this.model.accepted) {
+      this.model.anchorStale = staleReason(model, anchor, this._options.trans);
     }
-    if (stale !== this.model.stale) {
-      this.model.stale = stale;
+  }
+
+  private _kernelLost(): void {
+    if (this.model.pending && !this.model.accepted) {
+      this.model.stale = this._options.trans.__(
+        'The kernel was restarted since this was tried; run your cells and ask again.'
+      );
       this.model.touch();
     }
   }
@@ -454,35 +359,25 @@ export class NotebookAssistant implements IDisposable {
 
   private _greet(): void {
     const kernel = this.panel.sessionContext.session?.kernel;
-    this._channel.say({ type: 'hello', kernel_id: kernel?.id ?? null });
+    this.channel.say({ type: 'hello', kernel_id: kernel?.id ?? null });
   }
 
   private _renamed(): void {
-    this._channel.rename(localPath(this.panel));
+    this.channel.rename(this.panel.context.localPath);
+    this._changed.emit();
   }
 
   private _cells() {
-    return cellRecords(this.panel.content.model!, this._hostId);
+    return cellRecords(this.panel.content.model!, this._placement.hostId);
   }
 
-  private _applier: Applier;
-  private _channel: Channel;
-  private _view: ProposalView | null = null;
-  private _hostId: string | null = null;
+  private _placement: Placement;
+  private _flight: Flight;
+  private _accepted: AcceptedCells;
+  private _kernel: KernelWatch;
   private _auto: boolean | null = null;
-  private _accepting = false;
-  private _flown: string[] = [];
-  private _inserted = new Map<string, string>();
   private _isDisposed = false;
   private _changed = new Signal<this, void>(this);
-}
-
-/** On a notebook that shows a proposal: what the verdicts' shortcuts select. */
-export const PENDING_CLASS = 'jp-mod-mlagent';
-
-/** The notebook's path without the drive that a collaboration extension may add. */
-function localPath(panel: NotebookPanel): string {
-  return panel.context.localPath;
 }
 
 export namespace NotebookAssistant {
@@ -490,6 +385,7 @@ export namespace NotebookAssistant {
     panel: NotebookPanel;
     services: IEditorServices;
     trans: TranslationBundle;
+    models: ModelStore;
     wishes: () => IWishes;
     shortcutOf: (choice: Choice) => string;
   }

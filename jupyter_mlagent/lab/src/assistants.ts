@@ -17,7 +17,7 @@ export class Assistants {
         one => one.panel.content === notebook
       );
       const busy = assistant?.model.working || assistant?.model.flying;
-      if (success && assistant?.auto && !busy && !assistant.accepting) {
+      if (success && assistant?.auto && !busy && !assistant.verdicts.accepting) {
         assistant.ask();
       }
     });

@@ -1,5 +1,6 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
+import type { TranslationBundle } from '@jupyterlab/translation';
 import type { IDisposable } from '@lumino/disposable';
 import { type ISignal, Signal } from '@lumino/signaling';
 
@@ -27,6 +28,7 @@ type Answer<T extends ServerMessage['type']> = Extract<
 export class Channel implements IDisposable {
   constructor(
     private _path: string,
+    private _trans: TranslationBundle,
     private _settings = ServerConnection.makeSettings()
   ) {
     this._connect();
@@ -50,12 +52,17 @@ export class Channel implements IDisposable {
     return this._isDisposed;
   }
 
-  /** Follow a renamed notebook. */
+  /** Follow a renamed notebook: its session on the server comes along, now or with the next connection. */
   rename(path: string): void {
-    if (path !== this._path) {
-      this._path = path;
-      this._socket?.close();
+    if (path === this._path) {
+      return;
     }
+    if (this.connected) {
+      this.say({ type: 'rename', path });
+    } else {
+      this._was = this._was || this._path;
+    }
+    this._path = path;
   }
 
   /** Say something that needs no answer; what is said while disconnected is lost. */
@@ -76,7 +83,7 @@ export class Channel implements IDisposable {
     [field: string]: unknown;
   }): Promise<Answer<T>> {
     if (!this.connected) {
-      throw new Refusal('The Jupyter server cannot be reached at the moment.');
+      throw new Refusal(this._trans.__('The Jupyter server cannot be reached at the moment.'));
     }
     const id = this.nextId();
     const answer = new Promise<ServerMessage>((resolve, reject) => {
@@ -93,7 +100,7 @@ export class Channel implements IDisposable {
     this._isDisposed = true;
     window.clearTimeout(this._retry);
     this._socket?.close();
-    this._refuseAll('The notebook was closed.');
+    this._refuseAll(this._trans.__('The notebook was closed.'));
     Signal.clearData(this);
   }
 
@@ -101,6 +108,9 @@ export class Channel implements IDisposable {
     const { wsUrl, token, appendToken, WebSocket } = this._settings;
     let url = URLExt.join(wsUrl, 'mlagent/notebook');
     url += `?path=${encodeURIComponent(this._path)}`;
+    if (this._was) {
+      url += `&was=${encodeURIComponent(this._was)}`;
+    }
     if (appendToken && token) {
       url += `&token=${encodeURIComponent(token)}`;
     }
@@ -108,6 +118,7 @@ export class Channel implements IDisposable {
     this._socket = socket;
     socket.onopen = () => {
       this._wait = FIRST_RETRY_MS;
+      this._was = '';
       this._connectedChanged.emit(true);
     };
     socket.onmessage = event => {
@@ -117,7 +128,9 @@ export class Channel implements IDisposable {
       if (this._isDisposed) {
         return;
       }
-      this._refuseAll('The connection to the Jupyter server was lost.');
+      this._refuseAll(
+        this._trans.__('The connection to the Jupyter server was lost.')
+      );
       this._connectedChanged.emit(false);
       this._retry = window.setTimeout(() => this._connect(), this._wait);
       this._wait = Math.min(2 * this._wait, LAST_RETRY_MS);
@@ -147,6 +160,7 @@ export class Channel implements IDisposable {
     this._waiting.clear();
   }
 
+  private _was = '';
   private _socket: WebSocket | null = null;
   private _lastId = 0;
   private _wait = FIRST_RETRY_MS;

@@ -3,8 +3,9 @@ import type { INotebookTracker } from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { Assistants } from './assistants';
+import { type Choice, choiceWords } from './choices';
 import { mlagentIcon } from './icon';
-import type { Choice } from './view/proposal';
+
 
 /** Every command of the extension. */
 export const CommandIDs = {
@@ -14,6 +15,7 @@ export const CommandIDs = {
   accept: 'mlagent:accept',
   edit: 'mlagent:edit',
   reject: 'mlagent:reject',
+  rejectReason: 'mlagent:reject-reason',
   next: 'mlagent:next',
   previous: 'mlagent:previous',
   hint: 'mlagent:hint',
@@ -29,6 +31,7 @@ const CHOICES: Record<Choice, string> = {
   accept: CommandIDs.accept,
   edit: CommandIDs.edit,
   reject: CommandIDs.reject,
+  'reject-reason': CommandIDs.rejectReason,
   next: CommandIDs.next,
   previous: CommandIDs.previous,
   hint: CommandIDs.hint,
@@ -72,18 +75,7 @@ export function addCommands(
       }
     }
   });
-  const labels: [Choice, string][] = [
-    ['accept-run', trans.__('Accept the Suggestion and Run It')],
-    ['accept', trans.__('Accept the Suggestion Without Running It')],
-    ['edit', trans.__('Edit the Suggestion')],
-    ['reject', trans.__('Reject the Suggestion')],
-    ['next', trans.__('Next Suggestion')],
-    ['previous', trans.__('Previous Suggestion')],
-    ['hint', trans.__('Try Again With a Hint')],
-    ['stop', trans.__('Stop Suggesting')],
-    ['close', trans.__('Close the Suggestion')]
-  ];
-  for (const [choice, label] of labels) {
+  for (const { choice, command: label } of choiceWords(trans)) {
     app.commands.addCommand(CHOICES[choice], {
       label,
       isEnabled: () => Boolean(current()?.view) || choice === 'stop',
@@ -111,14 +103,16 @@ export function addCommands(
     execute: args =>
       current()?.fly(
         typeof args.steps === 'number' ? args.steps : 5,
-        typeof args.minutes === 'number' ? args.minutes : null
+        typeof args.minutes === 'number' ? args.minutes : null,
+        args.allowUnguarded === true
       ),
     describedBy: {
       args: {
         type: 'object',
         properties: {
           steps: { type: 'integer', minimum: 1, description: 'Steps to fly' },
-          minutes: { type: 'number', description: 'Longest time to fly' }
+          minutes: { type: 'number', description: 'Longest time to fly' },
+          allowUnguarded: { type: 'boolean', description: 'Also try steps without a sandbox' }
         }
       }
     }

@@ -14,6 +14,7 @@ import { NotebookAssistant, type IWishes } from './assistant';
 import { Assistants } from './assistants';
 import { addCommands, CommandIDs, shortcutOf } from './commands';
 import { InlineProvider } from './inline';
+import { ModelStore } from './modelstore';
 import { AgentPanel } from './panel';
 
 const PLUGIN_ID = 'jupyter-mlagent:plugin';
@@ -55,6 +56,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
       read();
       settings.changed.connect(read);
     });
+    const models = new ModelStore();
     const assistants = new Assistants(
       tracker,
       panel =>
@@ -62,6 +64,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
           panel,
           services,
           trans,
+          models,
           wishes: () => wishes,
           shortcutOf: choice => shortcutOf(app, choice)
         })
@@ -70,7 +73,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     completion?.registerInlineProvider(
       new InlineProvider(assistants, tracker, trans, () => wishes.inlineCompletion)
     );
-    const panel = new AgentPanel({ app, tracker, assistants, trans });
+    const panel = new AgentPanel({ app, tracker, assistants, models, trans });
     app.shell.add(panel, 'right', { rank: 900, type: 'MLAgent' });
     restorer?.add(panel, panel.id);
     app.commands.addCommand(CommandIDs.panel, {

@@ -1,14 +1,9 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+
 import type { IMetric, ITrial } from './messages';
 
 /** How a trial went, for the eye: never the colours of a failure for what could not be tried. */
 export type Tone = 'better' | 'worse' | 'same' | 'failed' | 'unknown';
-
-const UNTRIED: Record<string, string> = {
-  timeout: 'Out of time',
-  out_of_memory: 'Out of memory',
-  blocked: 'Blocked',
-  not_tried: 'Not tried'
-};
 
 /** Four significant digits. */
 export function shortNumber(value: number): string {
@@ -34,62 +29,94 @@ export function bytes(value: number): string {
 /** One line that says what a trial was worth, and its tone. */
 export function worth(
   trial: ITrial,
-  metric: IMetric | null
+  metric: IMetric | null,
+  trans: TranslationBundle
 ): { text: string; tone: Tone } {
   if (trial.status === 'error') {
     const error = trial.error;
     return {
-      text: error ? `${error.name}: ${error.value}` : trial.reason || 'Raised',
+      text: error
+        ? `${error.name}: ${error.value}`
+        : trial.reason || trans.__('Raised an error'),
       tone: 'failed'
     };
   }
   if (trial.status !== 'ok') {
-    const words = UNTRIED[trial.status] ?? trial.status;
+    const words = untried(trial.status, trans);
     return {
       text: trial.reason ? `${words}: ${trial.reason}` : words,
       tone: 'unknown'
     };
   }
   const { metric_before: before, metric_after: after } = trial;
-  if (!metric || after === null) {
-    return {
-      text: metric
-        ? `Ran; the metric could not be read${trial.reason ? `: ${trial.reason}` : ''}`
-        : 'Ran; no metric is set',
-      tone: 'unknown'
-    };
+  if (!metric) {
+    return { text: trans.__('Ran; no metric is set'), tone: 'unknown' };
+  }
+  if (after === null) {
+    const words = trans.__('Ran; the metric could not be read');
+    return { text: trial.reason ? `${words}: ${trial.reason}` : words, tone: 'unknown' };
   }
   if (before === null) {
-    return { text: `${shortNumber(after)} (first value)`, tone: 'better' };
+    return { text: trans.__('%1 (first value)', shortNumber(after)), tone: 'better' };
   }
   const change = after - before;
-  const sign = change > 0 ? '+' : change < 0 ? '−' : '±';
   const good = change * (metric.direction === 'minimize' ? -1 : 1);
-  const relative =
-    before !== 0
-      ? ` (${sign}${Math.abs((100 * change) / before).toFixed(1)} %)`
-      : '';
   return {
-    text: `${shortNumber(before)} → ${shortNumber(after)}${relative}`,
+    text: `${shortNumber(before)} → ${shortNumber(after)}${relativeChange(before, change)}`,
     tone: good > 0 ? 'better' : good < 0 ? 'worse' : 'same'
   };
 }
 
+function relativeChange(before: number, change: number): string {
+  if (before === 0) {
+    return '';
+  }
+  const sign = change > 0 ? '+' : change < 0 ? '−' : '±';
+  return ` (${sign}${Math.abs((100 * change) / before).toFixed(1)} %)`;
+}
+
+function untried(status: ITrial['status'], trans: TranslationBundle): string {
+  switch (status) {
+    case 'timeout':
+      return trans.__('Out of time');
+    case 'out_of_memory':
+      return trans.__('Out of memory');
+    case 'blocked':
+      return trans.__('Blocked');
+    default:
+      return trans.__('Not tried');
+  }
+}
+
+/** Which way is good, in words. */
+export function directionWords(
+  direction: IMetric['direction'],
+  trans: TranslationBundle
+): string {
+  return direction === 'minimize'
+    ? trans.__('smaller is better')
+    : direction === 'maximize'
+      ? trans.__('larger is better')
+      : '';
+}
+
 /** Where and how a trial ran, as short labels. */
-export function circumstances(trial: ITrial): string[] {
+export function circumstances(trial: ITrial, trans: TranslationBundle): string[] {
   const labels = [seconds(trial.seconds)];
   if (trial.peak_memory_bytes !== null) {
     labels.push(bytes(trial.peak_memory_bytes));
   }
-  labels.push(`${trial.engine} copy`);
   labels.push(
-    trial.guard === 'none' ? 'no sandbox' : `sandbox: ${trial.guard}`
+    trans.__('%1 copy', trial.engine),
+    trial.guard === 'none'
+      ? trans.__('no sandbox')
+      : trans.__('sandbox: %1', trial.guard)
   );
   return labels;
 }
 
 /** What the trial wanted to do outside its own memory. */
-export function sideEffects(trial: ITrial): string[] {
+export function sideEffects(trial: ITrial, trans: TranslationBundle): string[] {
   const { files, network, blocked } = trial.side_effects;
   return [
     ...files.map(
@@ -97,7 +124,7 @@ export function sideEffects(trial: ITrial): string[] {
         `${file.change} ${file.path}` +
         (file.bytes === null ? '' : ` (${bytes(file.bytes)})`)
     ),
-    ...network.map(target => `network: ${target}`),
-    ...blocked.map(what => `refused: ${what}`)
+    ...network.map(target => trans.__('network: %1', target)),
+    ...blocked.map(what => trans.__('refused: %1', what))
   ];
 }

@@ -1,4 +1,5 @@
 import type * as nbformat from '@jupyterlab/nbformat';
+import type { TranslationBundle } from '@jupyterlab/translation';
 import { type ISignal, Signal } from '@lumino/signaling';
 
 import type {
@@ -35,6 +36,8 @@ export interface IFlightLine {
 
 /** The request of a notebook, grown from events; the same events always give the same model. */
 export class SuggestionModel {
+  constructor(private _trans: TranslationBundle) {}
+
   metric: IMetric | null = null;
   metricBefore: number | null = null;
   modelName = '';
@@ -50,13 +53,29 @@ export class SuggestionModel {
   ranked = false;
   /** How the real run compared, after an accepted cell ran. */
   measured: { message: string; matches: boolean } | null = null;
-  /** Why this request's proposals can no longer be applied; empty while they can. */
-  stale = '';
   flight: IFlightLine[] = [];
   flightEnd = '';
 
   get changed(): ISignal<this, void> {
     return this._changed;
+  }
+
+  /** Why this request's proposals can no longer be applied; empty while they can. */
+  get stale(): string {
+    return this._stale || this._anchorStale;
+  }
+
+  /** For good: kernel or server lost what this was tried with. */
+  set stale(reason: string) {
+    this._stale = reason;
+  }
+
+  /** For as long as the cell they belong to is not as it was; empty: it is. */
+  set anchorStale(reason: string) {
+    if (reason !== this._anchorStale) {
+      this._anchorStale = reason;
+      this._changed.emit();
+    }
   }
 
   /** Best first once ranked, in order of arrival before. */
@@ -217,7 +236,12 @@ export class SuggestionModel {
         });
         break;
       case 'flight_ended':
-        this.flightEnd = `${event.kept} of ${event.steps} steps kept; ${event.reason}.`;
+        this.flightEnd = this._trans.__(
+          '%1 of %2 steps kept; %3.',
+          event.kept,
+          event.steps,
+          event.reason
+        );
         break;
     }
   }
@@ -227,7 +251,7 @@ export class SuggestionModel {
     this._position = 0;
     this._moved = false;
     this.asked = this.reading = this.ranked = false;
-    this.failure = this.stale = '';
+    this.failure = this._stale = this._anchorStale = '';
     this.notices = [];
     this.dropped = [];
     this.timings = null;
@@ -292,6 +316,8 @@ export class SuggestionModel {
     }
   }
 
+  private _stale = '';
+  private _anchorStale = '';
   private _order: IShown[] = [];
   private _position = 0;
   private _moved = false;

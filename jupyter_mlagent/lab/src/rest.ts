@@ -29,6 +29,8 @@ export interface IModelTable {
     suggested: boolean;
   }[];
   current: string | null;
+  /** Has to be fetched before anything can be proposed. */
+  missing: string | null;
   download: {
     model: string;
     done_bytes: number;
@@ -73,6 +75,11 @@ export function useModel(name: string): Promise<IModelTable> {
 
 export function downloadModel(name: string): Promise<IModelTable> {
   return fetchJson('models/download', 'POST', { name });
+}
+
+/** End the download under way; what was fetched so far is kept for the next one. */
+export function cancelDownload(): Promise<IModelTable> {
+  return fetchJson('models/download', 'DELETE');
 }
 
 export interface IAdapterTable {

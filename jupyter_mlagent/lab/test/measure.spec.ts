@@ -1,5 +1,8 @@
 import type { IMetric, ITrial } from '../src/messages';
-import { bytes, sideEffects, worth } from '../src/measure';
+import { bytes, sideEffects, worth as worthIn } from '../src/measure';
+import { trans } from './words';
+
+const worth = (trial: ITrial, metric: IMetric | null) => worthIn(trial, metric, trans);
 
 const metric = (direction: 'maximize' | 'minimize'): IMetric => ({
   expression: 'm',
@@ -62,7 +65,7 @@ it('lists what a trial wanted to do', () => {
     network: ['example.org:443'],
     blocked: []
   };
-  expect(sideEffects(trial({ side_effects }))).toEqual([
+  expect(sideEffects(trial({ side_effects }), trans)).toEqual([
     'created a.csv (10 B)',
     'network: example.org:443'
   ]);

@@ -1,5 +1,6 @@
 import type { ICandidate, IProposal, ITrial, SessionEvent } from '../src/messages';
 import { SuggestionModel } from '../src/model';
+import { trans } from './words';
 
 const proposal = (n: number): IProposal => ({
   id: `r-${n}`,
@@ -54,7 +55,7 @@ const ranked: SessionEvent = {
 };
 
 function grown(...events: SessionEvent[]): SuggestionModel {
-  const model = new SuggestionModel();
+  const model = new SuggestionModel(trans);
   events.forEach(event => model.apply(event));
   return model;
 }
@@ -127,13 +128,13 @@ describe('SuggestionModel', () => {
       { type: 'trial_finished', proposal_id: 'r-1', trial, reward: 0.9 },
       ranked
     ];
-    const replayed = new SuggestionModel();
+    const replayed = new SuggestionModel(trans);
     replayed.replay([started, ...events]);
     expect(replayed.candidates).toEqual(grown(...events).candidates);
   });
 
   it('says once per replay that it changed', () => {
-    const model = new SuggestionModel();
+    const model = new SuggestionModel(trans);
     const heard = jest.fn();
     model.changed.connect(heard);
     model.replay([started, ranked]);

@@ -10,7 +10,11 @@ export class AutopilotSection extends Section {
     super(trans.__('Autopilot'));
     this._start = button(trans.__('Start'), () => {
       const minutes = Number(this._minutes.value);
-      this._assistant?.fly(Number(this._steps.value) || 5, minutes > 0 ? minutes : null);
+      this._assistant?.fly(
+        Number(this._steps.value) || 5,
+        minutes > 0 ? minutes : null,
+        this._unguarded.checked
+      );
     });
     this._stop = button(trans.__('Stop'), () => this._assistant?.stop());
     this._undo = button(trans.__('Undo the whole flight'), () =>
@@ -20,7 +24,11 @@ export class AutopilotSection extends Section {
     steps.append(this._steps);
     const minutes = element('label', '', trans.__('Minutes '));
     minutes.append(this._minutes);
-    this.body.append(steps, minutes, this._start, this._stop, this._undo);
+    const unguarded = element('label', '', trans.__('Also without a sandbox '));
+    unguarded.append(this._unguarded);
+    const budget = element('div', 'jp-mlagent-Budget');
+    budget.append(steps, minutes, unguarded);
+    this.body.append(budget, this._start, this._stop, this._undo);
     this.body.append(this._lines, this._end);
   }
 
@@ -55,6 +63,7 @@ export class AutopilotSection extends Section {
     min: '0',
     value: '10'
   });
+  private _unguarded = element('input', '', '', { type: 'checkbox' });
   private _start: HTMLButtonElement;
   private _stop: HTMLButtonElement;
   private _undo: HTMLButtonElement;

@@ -7,31 +7,34 @@ import { Widget } from '@lumino/widgets';
 import type { NotebookAssistant } from '../assistant';
 import type { Assistants } from '../assistants';
 import { mlagentIcon } from '../icon';
+import type { ModelStore } from '../modelstore';
 import { AdaptersSection } from './adapters';
 import { AutopilotSection } from './autopilot';
 import { JournalSection } from './journal';
 import { MetricSection } from './metric';
 import { ModelSection } from './model';
 import type { Section } from './section';
+import { SettingsSection } from './settings';
 
 /** The side panel: model, metric, autopilot and steps of the current notebook. */
 export class AgentPanel extends Widget {
   constructor(private _options: AgentPanel.IOptions) {
     super();
-    const { tracker, assistants, trans } = _options;
+    const { app, tracker, assistants, models, trans } = _options;
     this.id = 'jp-mlagent-panel';
     this.title.icon = mlagentIcon;
     this.title.caption = trans.__('MLAgent');
     this.addClass('jp-mlagent-Panel');
     this.addClass('jp-ThemedContainer');
-    this._model = new ModelSection(trans);
+    this._model = new ModelSection(models, trans);
     this._adapters = new AdaptersSection(trans);
     this._sections = [
       this._model,
       this._adapters,
       new MetricSection(trans),
       new AutopilotSection(trans),
-      new JournalSection(trans)
+      new JournalSection(trans),
+      new SettingsSection(app.commands, trans)
     ];
     this.node.append(...this._sections.map(section => section.node));
     tracker.currentChanged.connect(() => this._follow());
@@ -85,6 +88,7 @@ export namespace AgentPanel {
     app: JupyterFrontEnd;
     tracker: INotebookTracker;
     assistants: Assistants;
+    models: ModelStore;
     trans: TranslationBundle;
   }
 }

@@ -53,8 +53,8 @@ export class JournalSection extends Section {
 
   private _row(step: IStep, steps: IStep[]): HTMLElement {
     const after = step.metric_after === null ? step.status : shortNumber(step.metric_after);
-    const verdict = step.undone ? 'undone' : (step.verdict ?? 'no verdict');
-    const row = element('li', '', `${step.plan} — ${after} (${verdict.replaceAll('_', ' ')})`, {
+    const words = verdictWords(step, this._trans);
+    const row = element('li', '', `${step.plan} — ${after} (${words})`, {
       tabindex: '-1'
     });
     row.id = `jp-mlagent-step-${step.id}`;
@@ -105,6 +105,24 @@ export class JournalSection extends Section {
   private _plot = document.createElementNS(SVG, 'svg');
   private _list = element('ul', 'jp-mlagent-Steps');
   private _empty = element('p', 'jp-mlagent-State');
+}
+
+function verdictWords(step: IStep, trans: TranslationBundle): string {
+  if (step.undone) {
+    return trans.__('undone');
+  }
+  switch (step.verdict) {
+    case 'accepted':
+      return trans.__('accepted');
+    case 'accepted_after_edit':
+      return trans.__('accepted after an edit');
+    case 'rejected':
+      return trans.__('rejected');
+    case 'ignored':
+      return trans.__('ignored');
+    default:
+      return trans.__('no verdict');
+  }
 }
 
 /** How many kept steps led to a step. */

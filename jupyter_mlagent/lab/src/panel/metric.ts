@@ -1,14 +1,16 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { NotebookAssistant } from '../assistant';
+import { directionWords } from '../measure';
 import type { Direction } from '../messages';
 import { element, setText } from '../view/dom';
 import { button, Section } from './section';
 
 /** What should get better: pick a metric found in the notebook, or type one. */
 export class MetricSection extends Section {
-  constructor(trans: TranslationBundle) {
-    super(trans.__('Metric'));
+  constructor(private _trans: TranslationBundle) {
+    super(_trans.__('Metric'));
+    const trans = _trans;
     this._input.setAttribute('aria-label', trans.__('Metric expression'));
     this._input.setAttribute('list', 'jp-mlagent-metrics');
     this._input.placeholder = 'accuracy_score(y_val, model.predict(X_val))';
@@ -39,9 +41,10 @@ export class MetricSection extends Section {
   show(assistant: NotebookAssistant | null): void {
     this._assistant = assistant;
     const metric = assistant?.metric;
+    const words = directionWords(metric?.direction ?? null, this._trans);
     setText(
       this._now,
-      metric ? `${metric.direction}: ${metric.expression}` : '—'
+      metric ? `${metric.expression} (${words})` : this._trans.__('None yet.')
     );
   }
 
@@ -63,7 +66,10 @@ export class MetricSection extends Section {
       this._input.value = found[0].expression;
       this._direction.value = found[0].direction ?? '';
     } else {
-      setText(this._problem, 'No metric was found in this notebook; type one.');
+      setText(
+        this._problem,
+        this._trans.__('No metric was found in this notebook; type one.')
+      );
     }
   }
 

@@ -2,35 +2,40 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { NotebookAssistant } from '../assistant';
 import { bytes } from '../measure';
-import { downloadModel, type IModelTable, models, useModel } from '../rest';
+import type { ITimings } from '../messages';
+import type { ModelStore } from '../modelstore';
 import { element, setText } from '../view/dom';
 import { button, Section } from './section';
 
 const SLOW_TOKENS_PER_SECOND = 4;
-const POLL_MS = 1000;
 
 /** What the model does, how much memory it takes, which other ones there are. */
 export class ModelSection extends Section {
-  constructor(private _trans: TranslationBundle) {
+  constructor(
+    private _models: ModelStore,
+    private _trans: TranslationBundle
+  ) {
     super(_trans.__('Model'));
-    this._choice.onchange = () => void this._chosen();
-    this._fetchButton = button(_trans.__('Download'), () =>
-      this._act(() => downloadModel(this._choice.value))
-    );
+    this._choice.setAttribute('aria-label', _trans.__('Model'));
+    this._bar.setAttribute('aria-label', _trans.__('Progress'));
+    this._choice.onchange = () => this._chosen();
+    this._fetch = button(_trans.__('Download'), () => _models.download(this._choice.value));
+    this._cancel = button(_trans.__('Stop the download'), () => _models.cancel());
     this.body.append(
       this._state,
       this._bar,
       this._choice,
-      this._fetchButton,
+      this._fetch,
+      this._cancel,
       this._problem
     );
-    this._choice.setAttribute('aria-label', _trans.__('Model'));
     this._bar.hidden = true;
+    _models.changed.connect(() => this._list());
   }
 
   /** Read the list of models again. */
-  async refresh(): Promise<void> {
-    await this._act(models);
+  refresh(): Promise<void> {
+    return this._models.refresh();
   }
 
   show(assistant: NotebookAssistant | null): void {
@@ -39,12 +44,9 @@ export class ModelSection extends Section {
       setText(this._state, this._trans.__('Open a notebook to use the model.'));
       return;
     }
-    const timings = assistant.model.timings;
-    const speed = timings?.sample_seconds
-      ? timings.sampled_tokens / timings.sample_seconds
-      : null;
+    const speed = speedOf(assistant.model.timings);
     const slow = speed !== null && speed < SLOW_TOKENS_PER_SECOND;
-    const words = [slow ? this._trans.__('too slow') : engine.state];
+    const words = [slow ? this._trans.__('too slow') : this._stateWords(engine.state)];
     if (engine.memory_bytes) {
       words.push(bytes(engine.memory_bytes));
     }
@@ -53,38 +55,42 @@ export class ModelSection extends Section {
     }
     setText(this._state, words.join(' · '));
     this._state.dataset.state = slow ? 'slow' : engine.state;
-    const loading = engine.progress !== null && engine.state === 'loading';
-    if (loading) {
-      this._progress(engine.progress!);
-    } else if (!this._downloading) {
-      this._bar.hidden = true;
-    }
-    setText(this._problem, engine.message);
+    this._loading = engine.state === 'loading' ? engine.progress : null;
+    this._showBar();
+    setText(this._problem, engine.message || this._models.problem);
+  }
+
+  private _stateWords(state: string): string {
+    const trans = this._trans;
+    const words: Record<string, string> = {
+      stopped: trans.__('not started'),
+      loading: trans.__('loading'),
+      ready: trans.__('ready'),
+      generating: trans.__('generating'),
+      restarting: trans.__('restarting')
+    };
+    return words[state] ?? state;
   }
 
   /** Switch to a model that is here; offer the download of one that is not. */
-  private async _chosen(): Promise<void> {
-    const chosen = this._table?.models.find(one => one.name === this._choice.value);
-    this._fetchButton.hidden = !chosen || chosen.present;
+  private _chosen(): void {
+    const chosen = this._row();
+    this._fetch.hidden = !chosen || chosen.present;
     if (chosen?.present) {
-      await this._act(() => useModel(chosen.name));
+      void this._models.use(chosen.name);
     }
   }
 
-  private async _act(work: () => Promise<IModelTable>): Promise<void> {
-    try {
-      this._list(await work());
-    } catch (error) {
-      setText(this._problem, error instanceof Error ? error.message : String(error));
-    }
+  private _row() {
+    return this._models.table?.models.find(one => one.name === this._choice.value);
   }
 
-  private _list(table: IModelTable): void {
-    this._table = table;
-    setText(this._problem, '');
-    const selected = table.current ?? (this._choice.value || undefined);
+  private _list(): void {
+    const { table, downloading } = this._models;
+    setText(this._problem, this._models.problem);
+    const selected = table?.current ?? (this._choice.value || undefined);
     this._choice.replaceChildren(
-      ...table.models.map(model => {
+      ...(table?.models ?? []).map(model => {
         const note = model.present
           ? ''
           : ` (${this._trans.__('not here, %1', bytes(model.bytes))})`;
@@ -94,28 +100,27 @@ export class ModelSection extends Section {
         return option;
       })
     );
-    const chosen = table.models.find(one => one.name === this._choice.value);
-    this._fetchButton.hidden = !chosen || chosen.present;
-    const download = table.download;
-    this._downloading = download?.doing === 'fetching' || download?.doing === 'checking' || download?.doing === 'waiting';
-    if (download && this._downloading) {
-      this._progress(download.done_bytes / download.total_bytes);
-      window.setTimeout(() => void this.refresh(), POLL_MS);
-    } else if (download?.problem) {
-      setText(this._problem, download.problem);
-    }
+    this._fetch.hidden = downloading || (this._row()?.present ?? true);
+    this._cancel.hidden = !downloading;
+    this._showBar();
   }
 
-  private _progress(part: number): void {
-    this._bar.hidden = false;
-    this._bar.value = part;
+  private _showBar(): void {
+    const part = this._models.downloading ? this._models.progress : this._loading;
+    this._bar.hidden = part === null;
+    this._bar.value = part ?? 0;
   }
 
-  private _table: IModelTable | null = null;
   private _state = element('p', 'jp-mlagent-State', '', { role: 'status' });
   private _bar = element('progress');
   private _choice = element('select', 'jp-mod-styled');
-  private _fetchButton: HTMLButtonElement;
+  private _fetch: HTMLButtonElement;
+  private _cancel: HTMLButtonElement;
   private _problem = element('p', 'jp-mlagent-Problem', '', { role: 'alert' });
-  private _downloading = false;
+  private _loading: number | null = null;
+}
+
+/** Tokens per second of a request. */
+function speedOf(timings: ITimings | null): number | null {
+  return timings?.sample_seconds ? timings.sampled_tokens / timings.sample_seconds : null;
 }

@@ -2,6 +2,7 @@ import {
   CodeEditor,
   type IEditorServices
 } from '@jupyterlab/codeeditor';
+import type { TranslationBundle } from '@jupyterlab/translation';
 import type { IDisposable } from '@lumino/disposable';
 
 import type { IShown } from '../model';
@@ -14,8 +15,9 @@ export class CodeView implements IDisposable {
 
   constructor(
     private _services: IEditorServices,
-    private _label: string
+    private _trans: TranslationBundle
   ) {
+    this._diff.setAttribute('aria-label', _trans.__('Difference to the cell it replaces'));
     this.node.append(this._streaming, this._host, this._diff);
   }
 
@@ -60,7 +62,7 @@ export class CodeView implements IDisposable {
       model,
       config: { readOnly: true, lineWrap: true, lineNumbers: false }
     });
-    this._host.setAttribute('aria-label', this._label);
+    this._host.setAttribute('aria-label', this._trans.__('Proposed code'));
     this._showDiff(replaced);
   }
 
@@ -114,10 +116,7 @@ export class CodeView implements IDisposable {
 
   private _streaming = element('pre', 'jp-mlagent-Code-streaming');
   private _host = element('div', 'jp-mlagent-Code-editor');
-  private _diff = element('div', 'jp-mlagent-Diff', '', {
-    role: 'group',
-    'aria-label': 'Difference to the cell it replaces'
-  });
+  private _diff = element('div', 'jp-mlagent-Diff', '', { role: 'group' });
   private _editor: CodeEditor.IEditor | null = null;
   private _for: string | null = null;
   private _shown = '';
