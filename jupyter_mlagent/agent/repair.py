@@ -1,7 +1,8 @@
-"""Mend what small models forget in an otherwise sound cell: imports, fitting, the assignment that counts.
+"""Mend what small models forget in an otherwise sound cell: imports, seeds, fitting, the assignment that
+counts.
 
-Every repair is a line in the cell that the person sees, or an import moved to its right module; nothing else
-is rewritten. What the model sampled stays in the journal as it was.
+Every repair is a line or an argument in the cell that the person sees, or an import moved to its right
+module; nothing else is rewritten. What the model sampled stays in the journal as it was.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from jupyter_mlagent.agent.families import FAMILIES
 from jupyter_mlagent.agent.import_table import HOME, import_lines, is_importable
 from jupyter_mlagent.agent.names import cell_names
+from jupyter_mlagent.agent.seeding import with_seeds
 from jupyter_mlagent.agent.source import cell_magic, parse_cell
 from jupyter_mlagent.agent.static_check import ALWAYS_THERE
 from jupyter_mlagent.reward.expressions import called_name, calls, is_constructor
@@ -34,11 +36,11 @@ NOTHING_EXPECTED = Expected()
 
 
 def repair(code: str, known_names: Collection[str], expected: Expected | None = None) -> str:
-    """The cell with its imports complete and, where `expected` says how, its model fitted and assigned.
+    """The cell with imports and seeds complete and, where `expected` says how, its model fitted and assigned.
 
     Code that is not Python comes back unchanged. `known_names` are the kernel's variables.
     """
-    code = repair_imports(code, known_names)
+    code = repair_imports(with_seeds(code), known_names)
     return code if expected is None else _finish(code, expected)
 
 
