@@ -1,4 +1,4 @@
-"""Puts the JupyterLab extension into the wheel: built here with Node where that was not done before.
+"""Puts the examples and the JupyterLab extension into the wheel; builds the latter with Node if need be.
 
 An editable install gets the server's configuration only, and needs no Node: `make lab` links the extension as
 it is built from its sources.
@@ -27,6 +27,7 @@ class LabExtension(BuildHookInterface):
         shared[f"{SOURCES}/{SERVER_CONFIG}"] = "etc/jupyter/jupyter_server_config.d/jupyter_mlagent.json"
         if version == "editable":
             return
+        build_data["force_include"][str(Path(self.root) / "examples")] = "jupyter_mlagent/examples"
         built = Path(self.root) / BUILT
         if not (built / "package.json").exists() and not self._build(Path(self.root) / SOURCES):
             return

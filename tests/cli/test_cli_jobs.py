@@ -6,13 +6,55 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import jsonschema
 import msgspec
 import nbformat
+import pytest
 
-from jupyter_mlagent.answers import RunAnswer, SuggestAnswer
+from jupyter_mlagent.answers import RunAnswer, SuggestAnswer, schemas
+from jupyter_mlagent.engine.catalog import resolve
+from jupyter_mlagent.errors import ModelError
 from jupyter_mlagent.records import source_hash
 
+DOCS = Path(__file__).parents[2] / "docs" / "schemas"
 METRIC = "accuracy_score(y_val, model.predict(X_val))"
+
+
+def documented(name: str) -> dict[str, object]:
+    schema: dict[str, object] = json.loads((DOCS / name).read_text())
+    return schema
+
+
+def test_the_documented_schemas_are_those_of_the_program() -> None:
+    """`python scripts/write_schemas.py` writes them anew."""
+    written = {path.name: json.loads(path.read_text()) for path in DOCS.glob("*.json")}
+    assert written == json.loads(json.dumps(schemas()))
+
+
+@pytest.mark.model
+def test_a_real_model_proposes_cells_that_are_really_tried(mlagent, notebook, monkeypatch) -> None:
+    """The 0.5B, which CI fetches: what it proposes differs from run to run, that it is tried does not."""
+    try:
+        weights = resolve("qwen2.5-coder-0.5b").path
+    except ModelError as error:
+        pytest.skip(str(error))
+
+    done = mlagent("suggest", notebook, "--model", weights, "--candidates", 4, "--seed", 7, "--json")
+
+    assert done.returncode == 0, done.stderr
+    jsonschema.validate(json.loads(done.stdout), documented("suggest.schema.json"))
+    answer = msgspec.json.decode(done.stdout, type=SuggestAnswer)
+    assert 0.5 < answer.metric_before < 1
+    assert 1 <= len(answer.proposals) <= 4
+    assert len(answer.proposals) + len(answer.dropped) >= 4
+    for proposal in answer.proposals:
+        assert proposal.code.strip()
+        assert proposal.trial.engine == "fork"
+        assert (
+            (proposal.trial.metric_after is not None)
+            or proposal.trial.status != "ok"
+            or proposal.trial.reason
+        )
 
 
 def test_suggest_answers_one_json_object_and_leaves_the_notebook_alone(mlagent, notebook, endpoint) -> None:
@@ -21,6 +63,7 @@ def test_suggest_answers_one_json_object_and_leaves_the_notebook_alone(mlagent, 
     done = mlagent("suggest", notebook, "--model", endpoint, "--candidates", 2, "--json")
 
     assert done.returncode == 0, done.stderr
+    jsonschema.validate(json.loads(done.stdout), documented("suggest.schema.json"))
     answer = msgspec.json.decode(done.stdout, type=SuggestAnswer)
     assert answer.task.metric is not None and answer.task.metric.expression == METRIC
     (best,) = answer.proposals  # the second reply is a duplicate
@@ -49,6 +92,7 @@ def test_run_writes_a_notebook_that_gives_its_metric_again(mlagent, notebook, en
     )
 
     assert done.returncode == 0, done.stderr
+    jsonschema.validate(json.loads(done.stdout), documented("run.schema.json"))
     answer = msgspec.json.decode(done.stdout, type=RunAnswer)
     assert answer.metric_end > answer.metric_start
     assert answer.reproduced and answer.reproduced_metric == answer.metric_end

@@ -181,3 +181,12 @@ def _unpacked_metadata(wheel: Path) -> Path:
         info = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
         archive.extract(info, wheel.parent)
     return wheel.parent / Path(info).parent
+
+
+def test_the_wheel_carries_the_example_that_the_demo_opens_and_the_journals_migrations(
+    names: set[str],
+) -> None:
+    assert {
+        "jupyter_mlagent/examples/breast_cancer.ipynb",
+        "jupyter_mlagent/journal/migrations/0001_steps.sql",
+    } <= names
