@@ -233,6 +233,8 @@ class Job:
             os.write(self._command, warden.HOLD)
         self._fds.remove(self._requests.descriptor)
         os.close(self._requests.descriptor)
+        self._poll = select.poll()  # what else was watched may be closed by now, which would wake us for ever
+        self._poll.register(self._status.descriptor, select.POLLIN)
 
     def kill(self) -> None:
         """Have the warden end the trial; `poll` until `ending` is set."""

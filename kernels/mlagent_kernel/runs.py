@@ -68,6 +68,11 @@ class Workshop:
             self._is_output(message, True)
         return standing
 
+    def flush(self, job: Job) -> None:
+        """Show what a trial that lives has put out by now."""
+        for message in job.poll(0):
+            self._is_output(message, True)
+
     def finish_all(self) -> None:
         for job in list(self._jobs):
             self.finish(job)

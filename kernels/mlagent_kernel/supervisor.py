@@ -52,7 +52,7 @@ def _be_supervisor(
     around: guard.Confinement | None,
 ) -> NoReturn:
     try:
-        _leave_kernel()
+        leave_kernel()
         outbox = Outbox(report_pipe)
         runs = None
         try:
@@ -70,7 +70,8 @@ def _be_supervisor(
         os._exit(0)
 
 
-def _leave_kernel() -> None:
+def leave_kernel() -> None:
+    """Be a process of its own: no session, no signals, no collection of what is shared with the parent."""
     os.setsid()
     gc.disable()
     gc.freeze()

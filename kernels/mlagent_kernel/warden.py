@@ -40,7 +40,7 @@ class Warrant:
     disk_bytes: int
     processes: int
     command: int
-    """Read end: STANDING asks how the trial stands; HOLD stops watching a trial that became an idle state; KILL,
+    """Read end: STANDING asks how the trial stands; HOLD stops watching one that became an idle state; KILL,
     or the end of the stream, ends it.
     """
     status: int
