@@ -30,7 +30,7 @@ def solve(public: Path, submission: Path) -> None:
         make_column_transformer((weighted, "remarks"), (letters, "remarks"), fields),
         LogisticRegression(C=1, max_iter=300),
     )
-    model = VotingClassifier([("words", by_words), ("weights", by_weights)], voting="soft")
+    model = VotingClassifier([("words", by_words), ("weighted", by_weights)], voting="soft")
     model.fit(train, train[TARGET])
     answer = pd.DataFrame(model.predict_proba(test), columns=model.classes_)
     answer.insert(0, "id", test["id"])
