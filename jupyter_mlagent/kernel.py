@@ -43,8 +43,12 @@ class LocalKernel:
     Raises KernelError when the kernelspec is not installed, is not for Python, or the kernel does not start.
     """
 
-    def __init__(self, kernelspec: str = DEFAULT_KERNELSPEC, cwd: Path | None = None) -> None:
+    def __init__(
+        self, kernelspec: str = DEFAULT_KERNELSPEC, cwd: Path | None = None, *, outlives_us: bool = False
+    ) -> None:
+        """`outlives_us`: a process that ends without shutting it down leaves it running."""
         self.kernelspec = kernelspec
+        self._outlives_us = outlives_us
         self.cwd = cwd or Path.cwd()
         self._client: Any = None
         self._link_client: Any = None
@@ -83,7 +87,8 @@ class LocalKernel:
                 self._sockets = TemporaryDirectory(prefix="mlagent-")
                 self._client.km.transport = "ipc"
                 self._client.km.ip = str(Path(self._sockets.name) / "kernel")
-            await self._client.async_start_new_kernel(cwd=str(self.cwd))
+            # A kernel watches its parent and ends with it, unless it was started as independent.
+            await self._client.async_start_new_kernel(cwd=str(self.cwd), independent=self._outlives_us)
             await self._client.async_start_new_kernel_client()
         except asyncio.CancelledError:
             await self.shutdown()
@@ -157,6 +162,12 @@ class LocalKernel:
     async def interrupt(self) -> None:
         if self._client is not None:
             await self._manager.interrupt_kernel()
+
+    @property
+    def pid(self) -> int | None:
+        """Of its process; None while there is none."""
+        manager = None if self._client is None else self._client.km
+        return getattr(getattr(manager, "provisioner", None), "pid", None)
 
     async def is_alive(self) -> bool:
         return self._client is not None and bool(await self._manager.is_alive())

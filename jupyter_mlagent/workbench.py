@@ -143,13 +143,14 @@ async def open_workbench(
     kernelspec: str | None = None,
     description: str = "",
     notebook: NotebookFile | None = None,
+    kernel_outlives_us: bool = False,
 ) -> AsyncIterator[Workbench]:
     """Read the notebook (unless it is given) and start its kernel; kernel and trials end with the context.
 
     The engine stays open: it belongs to the caller. Raises NotebookError and KernelError.
     """
     notebook = notebook or open_notebook(path)
-    kernel = LocalKernel(kernelspec or notebook.kernelspec, cwd=path.resolve().parent)
+    kernel = LocalKernel(kernelspec or notebook.kernelspec, cwd=path.resolve().parent, outlives_us=kernel_outlives_us)
     async with kernel:
         trials = KernelTrials(ClientLink(await kernel.link_client(), python=None))
         session = Session(

@@ -162,6 +162,8 @@ class ScriptedKernel:
     async def restart(self) -> None:
         self.restarted += 1
 
+    pid = None
+
     async def link_client(self) -> None:
         return None
 

@@ -21,9 +21,9 @@ from mlagent_tui.commands import DeskCommands
 from mlagent_tui.desk.bugs import bug_sentence
 from mlagent_tui.desk.core import Core
 from mlagent_tui.desk.desk import Desk
-from mlagent_tui.desk.events import DeskEvent, Said, Severity
+from mlagent_tui.desk.events import LATEST_COUNTS, DeskEvent, Said, Severity
 from mlagent_tui.dialogs.choice import Answer, ChoiceScreen
-from mlagent_tui.hangup import let_go_of_terminal
+from mlagent_tui.hangup import leave_now, let_go_of_terminal
 from mlagent_tui.news import News
 from mlagent_tui.notebook.screen import NotebookScreen
 from mlagent_tui.settings.model import Settings
@@ -32,6 +32,8 @@ from mlagent_tui.settings.store import save_settings
 
 ENDING_SECONDS = 10.0
 """How long leaving waits for kernel and model to end by themselves."""
+HANG_UP_SECONDS = 1.5
+"""The same when the terminal is gone: systems that shut down wait no longer."""
 
 
 def _autopilot() -> Screen[Any]:
@@ -73,6 +75,7 @@ class MlagentApp(App[str | None]):
         self.news: Signal[DeskEvent] = Signal(self, "news")
         self.rescued: Path | None = None
         self._life: Worker[None] | None = None
+        self._waiting: set[type[DeskEvent]] = set()
 
     # -- life
 
@@ -117,22 +120,41 @@ class MlagentApp(App[str | None]):
                 loop.add_signal_handler(getattr(signal, name), handler)
 
     def _terminal_gone(self) -> None:
-        let_go_of_terminal(ENDING_SECONDS + 2)
-        self.hang_up()
+        leave = self.settings.leave_kernel_on_hangup
+        let_go_of_terminal(HANG_UP_SECONDS, lambda: self.desk.kernel_pid if leave else None)
+        self._rescue()
+        if leave:
+            leave_now(self.desk.kernel_pid)
+        self.run_worker(self._end_and_leave(), group="end", exit_on_error=False)
+
+    async def _end_and_leave(self) -> None:
+        """Nobody looks any more: what Textual would still draw or put back is not waited for."""
+        await self.end()
+        leave_now()
 
     def hang_up(self) -> None:
-        """The terminal is gone or the system wants us to end: save, then end."""
+        """The system wants us to end: save, then end."""
+        self._rescue()
+        self.run_worker(self.end(), group="end", exit_on_error=False)
+
+    def _rescue(self) -> None:
         document = self.desk.document
         if document is not None and self.settings.save_on_hangup:
             self.rescued = document.rescue()
-        self.run_worker(self.end(), group="end", exit_on_error=False)
 
     # -- news
 
     def _post(self, event: DeskEvent) -> None:
+        """Of events where only the latest counts, one at a time waits: hundreds of tokens a second must not
+        stand between a key and its effect."""
+        if isinstance(event, LATEST_COUNTS):
+            if type(event) in self._waiting:
+                return
+            self._waiting.add(type(event))
         self.post_message(News(event))
 
     def on_news(self, message: News) -> None:
+        self._waiting.discard(type(message.event))
         if isinstance(message.event, Said):
             said = message.event
             self.notify(said.text, severity=said.severity.value, markup=False)

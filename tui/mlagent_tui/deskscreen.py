@@ -21,6 +21,8 @@ class DeskScreen(Screen[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 - Textual's own declaration
     VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]  # noqa: RUF012
 
+    _keys_depend_on: tuple[object, ...] = ()
+
     @property
     def mlagent(self) -> MlagentApp:
         return cast("MlagentApp", self.app)
@@ -28,6 +30,13 @@ class DeskScreen(Screen[None]):
     @property
     def desk(self) -> Desk:
         return self.mlagent.desk
+
+    def offer_keys(self, *depends_on: object) -> None:
+        """Ask anew which keys do something, when what that depends on changed: it makes the footer anew,
+        widget by widget, which a stream of tokens must not do."""
+        if depends_on != self._keys_depend_on:
+            self._keys_depend_on = depends_on
+            self.refresh_bindings()
 
     def try_to(self, call: Callable[[], object]) -> bool:
         """Do it now; False when it was refused."""

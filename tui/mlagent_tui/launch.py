@@ -60,7 +60,9 @@ def _local(path: Path, model: str | None, kernelspec: str | None, keep_journal: 
     from mlagent_tui.desk.core import LocalCore
     from mlagent_tui.settings.session import session_settings
 
-    core = LocalCore(session_settings(settings), model, kernelspec, keep_journal)
+    core = LocalCore(
+        session_settings(settings), model, kernelspec, keep_journal, settings.leave_kernel_on_hangup
+    )
     return MlagentApp(path, core, settings, keymap)
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from rich.cells import cell_len
 from textual.content import Content
-from textual.widgets import Static
 
 from jupyter_mlagent.phrases import number
 from jupyter_mlagent.records import Direction
 from mlagent_tui.desk.status import KernelState, ModelState, Status
+from mlagent_tui.sheet import Sheet
 
 KERNEL_STYLES = {
     KernelState.STARTING: "$text-warning",
@@ -30,11 +30,11 @@ GAP = "   "
 LONGEST_METRIC = 44
 
 
-class StatusLine(Static):
+class StatusLine(Sheet):
     """Parts give way from the least important on when the terminal is narrow."""
 
     def show(self, path: Path, status: Status, *, modified: bool) -> None:
-        self.update(status_content(path, status, modified=modified, width=self.size.width or 80))
+        self.draw(status_content(path, status, modified=modified, width=self.size.width or 80))
 
 
 def status_content(path: Path, status: Status, *, modified: bool, width: int) -> Content:

@@ -84,7 +84,7 @@ class AutopilotScreen(DeskScreen):
         self._dirty = False
         desk = self.desk
         flight = desk.pilot.flight
-        self.refresh_bindings()
+        self.offer_keys(desk.pilot.flying)
         self.query_one(StatusLine).show(desk.path, desk.status, modified=desk.modified)
         self.query_one("#flight-head", Static).update(self._head(flight))
         area = self.query_one("#flight-plot", Static)

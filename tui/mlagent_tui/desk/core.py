@@ -50,6 +50,8 @@ class LocalCore:
     model: str | None = None
     kernelspec: str | None = None
     keep_journal: bool = True
+    leave_kernel: bool = False
+    """When the terminal goes away."""
 
     async def open_engine(self) -> Engine:
         def opened() -> Engine:
@@ -78,6 +80,7 @@ class LocalCore:
                 settings=self.settings,
                 kernelspec=self.kernelspec,
                 notebook=notebook,
+                kernel_outlives_us=self.leave_kernel,
             ) as workbench:
                 yield workbench
         finally:

@@ -141,7 +141,10 @@ class Desk:
         return tuple(self._alive(face) for face in self.document.faces)
 
     def face(self, cell_id: str) -> CellFace | None:
-        return next((face for face in self.faces if face.id == cell_id), None)
+        if self.document is None:
+            return next((face for face in self._preview if face.id == cell_id), None)
+        face = self.document.face(cell_id)
+        return face and self._alive(face)
 
     def _alive(self, face: CellFace) -> CellFace:
         runner = self.runner
@@ -154,6 +157,11 @@ class Desk:
                 return replace(face, activity=Activity.QUEUED)
             case _:
                 return face
+
+    @property
+    def kernel_pid(self) -> int | None:
+        """Of the kernel's process, when it is one of this machine."""
+        return None if self.workbench is None else self.workbench.kernel.pid
 
     @property
     def modified(self) -> bool:

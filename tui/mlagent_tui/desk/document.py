@@ -11,7 +11,7 @@ from jupyter_mlagent.errors import NotebookError
 from jupyter_mlagent.notebook import NotebookFile, open_notebook
 from jupyter_mlagent.notebook.read import read_bytes
 from jupyter_mlagent.notebook.write import Fingerprint
-from mlagent_tui.notebook.face import CellFace, faces_of
+from mlagent_tui.notebook.face import CellFace, face_of, faces_of
 
 RECOVERED = "{stem}.recovered-{number}.ipynb"
 
@@ -40,6 +40,10 @@ class Document:
     @property
     def faces(self) -> tuple[CellFace, ...]:
         return faces_of(self.notebook.node)
+
+    def face(self, cell_id: str) -> CellFace | None:
+        """One of them, without making them all."""
+        return next((face_of(cell) for cell in self.notebook.node["cells"] if cell["id"] == cell_id), None)
 
     def source(self, cell_id: str) -> str:
         return str(self._node(cell_id)["source"])

@@ -82,7 +82,7 @@ class LearningScreen(DeskScreen):
             training.update(training_content(self.record, training.size.width or 78))
         else:
             training.update(Content("\n\n".join(filter(None, (NO_TRAINER, self.record.message)))))
-        self.refresh_bindings()
+        self.offer_keys(has_trainer, self.record.state)
 
     async def _show_adapters(self) -> None:
         assert self.trainer is not None

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from textual.content import Content
 from textual.highlight import highlight
 
-from mlagent_tui.notebook.face import Activity, CellFace
+from mlagent_tui.notebook.face import Activity, CellFace, joined
 from mlagent_tui.notebook.markdown import markdown_content
 from mlagent_tui.notebook.outputs import output_sections
 from mlagent_tui.notebook.section import Section
+from mlagent_tui.notebook.text import MOST_LINES
 
 GUTTER = 7
 """Columns left of a cell's text: the selection bar and the execution count."""
@@ -54,13 +56,20 @@ def count_label(face: CellFace) -> str:
 
 
 def estimated_rows(face: CellFace) -> int:
-    """A cheap guess at the height before a cell is painted; made exact when it comes into view."""
-    rows = face.source.count("\n") + 2
-    if face.kind == "code":
-        rows += min(24, sum(_output_rows(output) for output in face.outputs[:8]))
-    return rows
+    """The height without painting it: right unless lines wrap, tables or pictures are in it."""
+    rows = face.source.count("\n") + 1
+    if face.kind != "code":
+        return rows
+    rows = min(rows, MOST_SOURCE_LINES + 1) + bool(face.step)
+    return rows + sum(_output_rows(output) for output in face.outputs[:8])
 
 
-def _output_rows(output: object) -> int:
-    data = output.get("text", "") if isinstance(output, dict) else ""
-    return len(data) if isinstance(data, list) else str(data).count("\n") + 1
+def _output_rows(output: Mapping[str, Any]) -> int:
+    match output.get("output_type"):
+        case "stream":
+            text = joined(output.get("text", "")).rstrip("\n")
+        case "error":
+            text = "\n".join(map(str, output.get("traceback") or ("",)))
+        case _:
+            text = joined(output.get("data", {}).get("text/plain", ""))
+    return min(text.count("\n") + 1, MOST_LINES + 1) if text else 0

@@ -73,7 +73,7 @@ class NotebookScreen(CellActions, ProposalActions):
         match event:
             case CellsChanged():
                 self.view.show(self.desk.faces, select=event.select)
-                self.panel.show(self.desk.proposer.board, self.desk.faces)
+                self.panel.show(self.desk.proposer.board, self.desk)
             case CellChanged():
                 face = self.desk.face(event.cell_id)
                 if face is not None:
@@ -81,8 +81,10 @@ class NotebookScreen(CellActions, ProposalActions):
             case StatusChanged():
                 self._show_status()
             case BoardChanged():
-                self.panel.show(self.desk.proposer.board, self.desk.faces)
-                self.refresh_bindings()
+                board = self.desk.proposer.board
+                self.panel.show(board, self.desk)
+                verdicts = sum(row.open for row in board.rows)
+                self.offer_keys(board.phase, verdicts)
             case MetricWanted():
                 self.metric_wanted(event)
             case _:

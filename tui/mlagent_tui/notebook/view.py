@@ -6,7 +6,7 @@ One widget, not one per cell: 500 widgets cost seconds to mount and a frame's bu
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -25,8 +25,12 @@ from mlagent_tui.notebook.face import Activity, CellFace
 from mlagent_tui.notebook.layout import RowLayout
 from mlagent_tui.notebook.section import Section
 
-PAINT_SLICE = 0.006
-"""Seconds of painting ahead between two looks at the keyboard."""
+PAINT_SLICE, PAINT_PAUSE = 0.006, 0.02
+"""Seconds of painting ahead, and between two slices of it for whatever else is to be done."""
+NEAR = 24
+"""Cells before and behind what is in sight that are painted ahead."""
+MOST_PAINTED = 160
+"""Cells whose rows are kept: they are a hundred times the size of their text."""
 GAP_ROWS = 1
 BAR, NO_BAR = "▌", " "
 
@@ -74,7 +78,7 @@ class NotebookView(ScrollView, can_focus=True):
         self.cursor = 0
         self._rows = RowLayout()
         self._painted: dict[str, tuple[CellFace, int, list[Strip]]] = {}
-        self._ahead = 0
+        self._ahead: Iterator[int] = iter(())
 
     # -- what to show
 
@@ -104,10 +108,9 @@ class NotebookView(ScrollView, can_focus=True):
             if old.id == face.id:
                 self.faces = (*self.faces[:number], face, *self.faces[number + 1 :])
                 if self._in_sight(number):
+                    before = self._rows.height(number)
                     self._settle()
-                else:
-                    self._correct(number)
-                self.refresh()
+                    self._redraw(number, whole=self._rows.height(number) != before)
                 return
 
     def face(self, cell_id: str) -> CellFace | None:
@@ -156,8 +159,10 @@ class NotebookView(ScrollView, can_focus=True):
 
     def _set_cursor(self, position: int) -> None:
         changed = position != self.cursor
-        self.cursor = position
-        self.refresh()
+        before, self.cursor = self.cursor, position
+        for block in (before, position):
+            if block < len(self._rows):
+                self._redraw(block)
         if changed and self.selected is not None:
             self.post_message(self.Selected(self.selected.id))
 
@@ -171,6 +176,13 @@ class NotebookView(ScrollView, can_focus=True):
             self.scroll_to(y=top, animate=False)
         elif top + height > view_top + view_height:
             self.scroll_to(y=top + height - view_height, animate=False)
+
+    def _redraw(self, block: int, *, whole: bool = False) -> None:
+        """One cell; with `whole` everything, since what is below it moved."""
+        if whole:
+            self.refresh()
+        else:
+            self.refresh_lines(self._rows.top(block), self._rows.height(block))
 
     def on_click(self, event: events.Click) -> None:
         block = self._rows.block_at(event.y + self.scroll_offset.y)
@@ -200,6 +212,7 @@ class NotebookView(ScrollView, can_focus=True):
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         self._settle()
         super().watch_scroll_y(old_value, new_value)
+        self._start_painting_ahead()
 
     def render_line(self, y: int) -> Strip:
         row = y + self.scroll_offset.y
@@ -248,16 +261,20 @@ class NotebookView(ScrollView, can_focus=True):
         return bool(grown)
 
     def _start_painting_ahead(self) -> None:
-        self._ahead = 0
+        """Cells near to what is in sight, when nothing else is to do."""
+        top = self.scroll_offset.y
+        seen = self._rows.blocks_between(top, top + self.size.height)
+        near = range(max(0, seen.start - NEAR), min(len(self.faces), seen.stop + NEAR))
+        self._ahead = iter(near)
         self.call_later(self._paint_ahead)
 
     def _paint_ahead(self) -> None:
         began = time.perf_counter()
-        while self._ahead < len(self.faces):
-            self._correct(self._ahead)
-            self._ahead += 1
+        for block in self._ahead:
+            if block < len(self.faces):
+                self._correct(block)
             if time.perf_counter() - began > PAINT_SLICE:
-                self.set_timer(0.01, self._paint_ahead)
+                self.set_timer(PAINT_PAUSE, self._paint_ahead)
                 return
 
     def _strips(self, block: int) -> list[Strip]:
@@ -269,7 +286,10 @@ class NotebookView(ScrollView, can_focus=True):
         if width > GUTTER + 2:
             for section in sections_of(face, width - GUTTER - 2):
                 strips += self._section_strips(section, face, width)
+        self._painted.pop(face.id, None)
         self._painted[face.id] = (face, width, strips)
+        while len(self._painted) > MOST_PAINTED:
+            del self._painted[next(iter(self._painted))]
         return strips
 
     def _section_strips(self, section: Section, face: CellFace, width: int) -> list[Strip]:

@@ -10,17 +10,17 @@ from textual.content import Content
 from textual.geometry import Region
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import Static
 
 from jupyter_mlagent.records import Verdict
 from mlagent_tui.proposals.board import Board, Row, Stage
 from mlagent_tui.proposals.words import result_content, stage_content
+from mlagent_tui.sheet import Sheet
 
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 BAR = "▌"
 
 
-class CandidateList(Static):
+class CandidateList(Sheet):
     """Rows of a board; knows which one is chosen by its reply index, so that ranking does not lose it."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = set()
@@ -39,8 +39,10 @@ class CandidateList(Static):
         rows = self._board.shown
         return next((row for row in rows if row.index == self._chosen), rows[0] if rows else None)
 
-    def show(self, board: Board) -> None:
-        """Draw the board as it is now; a new one starts at its best candidate."""
+    def show(self, board: Board, frame: int = 0) -> None:
+        """Draw the board as it is now; a new one starts at its best candidate. `frame`: of the marks of what
+        is under way."""
+        self._frame = frame % len(SPINNER)
         if board.working or not any(row.index == self._chosen for row in board.rows):
             rows = [row for row in board.shown if row.stage is not Stage.WAITING]
             # While replies are written the eye follows the one that is being written.
@@ -67,11 +69,6 @@ class CandidateList(Static):
         self._reveal()
         self.post_message(self.Chosen())
 
-    def tick(self) -> None:
-        """Next frame of the marks of what is under way."""
-        self._frame = (self._frame + 1) % len(SPINNER)
-        self._draw()
-
     def on_click(self, event: events.Click) -> None:
         rows = self._board.shown
         if 0 <= event.y < len(rows):
@@ -87,7 +84,7 @@ class CandidateList(Static):
 
     def _draw(self) -> None:
         width = self.size.width or 60
-        self.update(Content("\n").join([self._line(row, width) for row in self._board.shown]))
+        self.draw(Content("\n").join([self._line(row, width) for row in self._board.shown]))
 
     def _line(self, row: Row, width: int) -> Content:
         chosen = row.index == self._chosen

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Protocol
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.widgets import Static
 
 from jupyter_mlagent.records import Metric
 from mlagent_tui.notebook.cell_paint import code_content
@@ -17,12 +17,20 @@ from mlagent_tui.notebook.outputs import error_content, output_sections
 from mlagent_tui.proposals.board import Row
 from mlagent_tui.proposals.diff import diff_content, diff_of
 from mlagent_tui.proposals.words import trial_content
+from mlagent_tui.sheet import Sheet
 
 
 class Side(StrEnum):
     CODE = "code"
     DIFF = "diff"
     OUTPUT = "output"
+
+
+class HasFaces(Protocol):
+    """Whoever knows the notebook's cells."""
+
+    @property
+    def faces(self) -> Sequence[CellFace]: ...
 
 
 class CandidateDetail(VerticalScroll, can_focus=False):
@@ -33,28 +41,28 @@ class CandidateDetail(VerticalScroll, can_focus=False):
         self.side = Side.CODE
 
     def compose(self) -> ComposeResult:
-        yield Static(id="detail-plan", markup=False)
-        yield Static(id="detail-trial")
-        yield Static(id="detail-sides")
-        yield Static(id="detail-body")
+        yield Sheet(id="detail-plan", markup=False)
+        yield Sheet(id="detail-trial")
+        yield Sheet(id="detail-sides")
+        yield Sheet(id="detail-body")
 
     def next_side(self) -> None:
         sides = list(Side)
         self.side = sides[(sides.index(self.side) + 1) % len(sides)]
 
-    def show(self, row: Row | None, metric: Metric | None, faces: Sequence[CellFace]) -> None:
+    def show(self, row: Row | None, metric: Metric | None, notebook: HasFaces | None) -> None:
         plan, trial, sides, body = (
-            self.query_one(f"#detail-{part}", Static) for part in ("plan", "trial", "sides", "body")
+            self.query_one(f"#detail-{part}", Sheet) for part in ("plan", "trial", "sides", "body")
         )
         self.display = row is not None
         if row is None:
             return
-        plan.update(row.plan.strip() or row.reason or "…")
+        plan.draw(Content(row.plan.strip() or row.reason or "…"))
         trial.display = row.trial is not None
         if row.trial is not None:
-            trial.update(trial_content(row.trial, metric))
-        sides.update(self._tabs())
-        body.update(self._body(row, faces))
+            trial.draw(trial_content(row.trial, metric))
+        sides.draw(self._tabs())
+        body.draw(self._body(row, notebook))
 
     def _tabs(self) -> Content:
         tabs = [
@@ -66,10 +74,10 @@ class CandidateDetail(VerticalScroll, can_focus=False):
         ]
         return Content(" ").join(tabs) + Content.styled("  d turns", "$foreground-muted")
 
-    def _body(self, row: Row, faces: Sequence[CellFace]) -> Content:
+    def _body(self, row: Row, notebook: HasFaces | None) -> Content:
         match self.side:
             case Side.DIFF if row.proposal is not None:
-                return diff_content(diff_of(row.proposal, faces))
+                return diff_content(diff_of(row.proposal, notebook.faces if notebook else ()))
             case Side.OUTPUT:
                 return self._output(row)
             case _:

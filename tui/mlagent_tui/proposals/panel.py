@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,16 +10,15 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Static
 
 from jupyter_mlagent.phrases import number
 from jupyter_mlagent.records import Direction
-from mlagent_tui.notebook.face import CellFace
 from mlagent_tui.proposals.board import Board, Phase, Row
 from mlagent_tui.proposals.candidates import SPINNER, CandidateList
-from mlagent_tui.proposals.detail import CandidateDetail
+from mlagent_tui.proposals.detail import CandidateDetail, HasFaces
+from mlagent_tui.sheet import Sheet
 
-FRAME_SECONDS = 0.1
+FRAME_SECONDS = 0.15
 """Between two drawings while a model writes: a token costs nothing until then."""
 
 
@@ -49,13 +47,13 @@ class ProposalPanel(Vertical, can_focus=True):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._board = Board()
-        self._faces: Sequence[CellFace] = ()
+        self._notebook: HasFaces | None = None
         self._phase = Phase.NONE
         self._frame = 0
         self._dirty = False
 
     def compose(self) -> ComposeResult:
-        yield Static(id="board-head")
+        yield Sheet(id="board-head")
         with VerticalScroll(id="candidate-scroll", can_focus=False):
             yield CandidateList(id="candidates")
         yield CandidateDetail(id="detail")
@@ -63,16 +61,18 @@ class ProposalPanel(Vertical, can_focus=True):
     def on_mount(self) -> None:
         self.set_interval(FRAME_SECONDS, self._tick)
 
-    def show(self, board: Board, faces: Sequence[CellFace]) -> None:
-        """Draw this board at the next frame, or at once when its request ended or began."""
-        self._board, self._faces, self._dirty = board, faces, True
+    def show(self, board: Board, notebook: HasFaces) -> None:
+        """Draw this board at the next frame, or at once when its request ended or began.
+
+        The notebook is asked for its cells only when something of them is drawn: tokens come more often.
+        """
+        self._board, self._notebook, self._dirty = board, notebook, True
         if board.phase is not self._phase:
             self._draw()
 
     def _tick(self) -> None:
         if self._board.working and self.display:
             self._frame = (self._frame + 1) % len(SPINNER)
-            self.query_one(CandidateList).tick()
             self._dirty = True
         if self._dirty:
             self._draw()
@@ -80,16 +80,16 @@ class ProposalPanel(Vertical, can_focus=True):
     def _draw(self) -> None:
         self._dirty = False
         candidates = self.query_one(CandidateList)
-        candidates.show(self._board)
+        candidates.show(self._board, self._frame)
         if self._board.phase is Phase.RANKED and self._phase is not Phase.RANKED:
             candidates.ranked()
         self._phase = self._board.phase
-        self.query_one("#board-head", Static).update(head_content(self._board, SPINNER[self._frame]))
+        self.query_one("#board-head", Sheet).draw(head_content(self._board, SPINNER[self._frame]))
         self._draw_detail()
 
     def _draw_detail(self) -> None:
         row = self.query_one(CandidateList).chosen
-        self.query_one(CandidateDetail).show(row, self._board.metric, self._faces)
+        self.query_one(CandidateDetail).show(row, self._board.metric, self._notebook)
 
     def on_candidate_list_chosen(self) -> None:
         self._draw_detail()

@@ -34,3 +34,9 @@ class Settings(Record):
     save_on_hangup: Annotated[
         bool, described("Save unsaved work when the terminal goes away (never over another program's).")
     ] = True
+    leave_kernel_on_hangup: Annotated[
+        bool,
+        described(
+            "Leave the kernel running when the terminal goes away; `jupyter console --existing` finds it."
+        ),
+    ] = False
