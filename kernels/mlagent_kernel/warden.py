@@ -28,6 +28,8 @@ _NEVER_SECONDS = 1e6
 _PR_SET_PDEATHSIG = 1
 _USAGE_SHARE = 0.1
 """At most this share of the time goes into reading the trial's memory."""
+_LONGEST_BLIND_SECONDS = 1.0
+"""But on a busy machine one reading of many processes takes seconds, in which as many again may start."""
 
 
 @dataclass(frozen=True)
@@ -176,7 +178,7 @@ def _watch(
             continue
         processes, private = confinement.usage()
         peak = max(peak, private)
-        next_usage = time.monotonic() + (time.monotonic() - now) / _USAGE_SHARE
+        next_usage = time.monotonic() + min((time.monotonic() - now) / _USAGE_SHARE, _LONGEST_BLIND_SECONDS)
         if private > warrant.memory_bytes:
             return "memory", peak, None
         if processes > warrant.processes:
