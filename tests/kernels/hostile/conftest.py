@@ -258,9 +258,9 @@ async def arena(request: Any, tmp_path_factory: Any) -> AsyncIterator[Arena]:
         )
         await arena.run(setup)
         arena.kernel_pid = int(await link.evaluate("str(KERNEL)"))
+        arena.own = arena.marked()
         await arena.attempt("pass", ACCURACY)  # puts this project's own modules into the kernel, once
         await arena.kernel_state()  # its first long answer makes pyzmq start a thread
-        arena.own = arena.marked()
         arena.accuracy = float(await link.evaluate(f"repr(float({ACCURACY.expression}))"))
         yield arena
         await arena.trials.close()
@@ -270,6 +270,11 @@ async def arena(request: Any, tmp_path_factory: Any) -> AsyncIterator[Arena]:
         listener.close()
     arena.own, arena.kernel_pid = set(), -1
     assert arena.strangers() == []
+
+
+@pytest.fixture
+def hostile_cells() -> list[HostileCell]:
+    return CELLS
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
