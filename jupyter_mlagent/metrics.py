@@ -34,6 +34,21 @@ def choose_metric(
     return _settle(cells, expression, direction or direction_of(expression), "given")
 
 
+def may_be_read_later(reason: str) -> bool:
+    """Whether a metric that cannot be read for this reason may be readable after a next cell: something that
+    it names is not there, or not fitted.
+    """
+    return any(f": {error}" in reason for error in ("NameError", "NotFittedError"))
+
+
+def unreadable(metric: Metric, reason: str) -> str:
+    """One sentence for a metric that no next cell will make readable."""
+    return (
+        f"The metric '{metric.expression}' does not serve here ({reason.rstrip('.')}); give an expression "
+        f"that takes a number from the notebook's variables, e.g. {EXAMPLE}."
+    )
+
+
 def found_metrics(cells: Sequence[Cell]) -> list[MetricCandidate]:
     """Metric candidates of a notebook, best first."""
     return detect_metrics(cells)

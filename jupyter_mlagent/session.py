@@ -19,7 +19,7 @@ from jupyter_mlagent.engine.api import Engine
 from jupyter_mlagent.errors import JournalError, MetricError, MlagentError
 from jupyter_mlagent.events import Failed, Notice, Ranked, SuggestEvent
 from jupyter_mlagent.journal import SuggestionRecord
-from jupyter_mlagent.metrics import choose_metric
+from jupyter_mlagent.metrics import choose_metric, may_be_read_later, unreadable
 from jupyter_mlagent.records import (
     Anchor,
     Candidate,
@@ -167,6 +167,10 @@ class Session:
             history=tuple(self._history),
         )
         if self.metric and before.value is None:
+            if suggestion.operator is not Operator.DEBUG and not may_be_read_later(before.reason):
+                message = unreadable(self.metric, before.reason)
+                yield Failed(request_id=suggestion.request_id, message=message)
+                return
             yield Notice(text=f"The metric cannot be read yet: {before.reason}")
         async with contextlib.aclosing(suggestion.events()) as events:
             async for event in events:

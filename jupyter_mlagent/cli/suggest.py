@@ -59,6 +59,17 @@ def command(
         typer.echo(msgspec.json.format(msgspec.json.encode(answer), indent=2).decode())
     else:
         show(notebook, started, ranked, show_code)
+    if never_read(started, ranked):
+        raise MetricError(
+            "The metric could not be read, neither before nor after any candidate (see the reasons above); "
+            "give an expression over the notebook's variables with --metric."
+        )
+
+
+def never_read(started: events.Started, ranked: events.Ranked) -> bool:
+    """Whether there was a metric and not one number of it."""
+    readings = [started.metric_before, *(candidate.trial.metric_after for candidate in ranked.candidates)]
+    return started.metric is not None and all(reading is None for reading in readings)
 
 
 async def _suggest(

@@ -78,15 +78,30 @@ def test_a_metric_that_cannot_serve(mlagent, endpoint, notebook, metric: str, wo
 
 
 @pytest.mark.parametrize(
-    "metric", ["undefined_name(y_val, model.predict(X_val))", "print(model.predict(X_val))"]
+    ("metric", "words"),
+    [
+        ("print(model.predict(X_val))", "None"),
+        ("accuracy_score(y_val, model.predict(X_val)[:3])", "ValueError"),
+        ("model.predict_proba(X_val)", "456 numbers"),
+    ],
 )
-def test_a_metric_that_gives_no_number_is_said(mlagent, endpoint, notebook, metric: str) -> None:
+def test_a_metric_that_gives_no_number_is_refused(
+    mlagent, endpoint, notebook, metric: str, words: str
+) -> None:
+    done = mlagent("suggest", notebook, "--metric", metric, "--maximize", "--model", endpoint)
+    assert words in sentence_of(done)
+
+
+def test_a_metric_of_something_that_is_never_made_is_said(mlagent, endpoint, notebook) -> None:
+    """It might be what the next cell makes, so the candidates are tried; none makes it."""
+    metric = "my_score(y_val, model.predict(X_val))"
     done = mlagent("suggest", notebook, "--metric", metric, "--maximize", "--model", endpoint, "--json")
 
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 1
     answer = json.loads(done.stdout)
     assert answer["metric_before"] is None
-    assert any("metric" in notice.lower() for notice in answer["notices"])
+    assert any("NameError" in notice for notice in answer["notices"])
+    assert "could not be read" in done.stderr.splitlines()[-1]
 
 
 def test_a_model_that_nobody_knows(mlagent, notebook) -> None:
