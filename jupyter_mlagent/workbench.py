@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jupyter_mlagent.engine.api import Engine
 from jupyter_mlagent.errors import NotebookError
@@ -16,6 +17,10 @@ from jupyter_mlagent.session import Acceptance, Outcome, Session
 from jupyter_mlagent.settings import SessionSettings
 from jupyter_mlagent.trial.link import ClientLink
 from jupyter_mlagent.trial.runner import KernelTrials
+
+if TYPE_CHECKING:
+    from jupyter_mlagent.autopilot import Budget, FlightEvent
+    from jupyter_mlagent.autopilot import Notebook as FlownNotebook
 
 MAY_RAISE_TAG = "raises-exception"
 """Jupyter's own tag for cells that are meant to raise."""
@@ -46,6 +51,17 @@ class Workbench:
         self.session = session
         self._executed: set[str] = set()
         self._undo: list[tuple[str, str, RemovedCell | None]] = []
+
+    @property
+    def executed(self) -> frozenset[str]:
+        """Ids of the cells that have run in this kernel."""
+        return frozenset(self._executed)
+
+    def fly(self, notebook: FlownNotebook, budget: Budget) -> AsyncGenerator[FlightEvent]:
+        """The autopilot over `notebook`, which shows what it does; closing the iterator stops it."""
+        from jupyter_mlagent.autopilot import fly
+
+        return fly(self.session, notebook, budget)
 
     @property
     def cells(self) -> tuple[Cell, ...]:
@@ -150,7 +166,9 @@ async def open_workbench(
     The engine stays open: it belongs to the caller. Raises NotebookError and KernelError.
     """
     notebook = notebook or open_notebook(path)
-    kernel = LocalKernel(kernelspec or notebook.kernelspec, cwd=path.resolve().parent, outlives_us=kernel_outlives_us)
+    kernel = LocalKernel(
+        kernelspec or notebook.kernelspec, cwd=path.resolve().parent, outlives_us=kernel_outlives_us
+    )
     async with kernel:
         trials = KernelTrials(ClientLink(await kernel.link_client(), python=None))
         session = Session(

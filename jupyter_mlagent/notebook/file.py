@@ -173,6 +173,25 @@ class NotebookFile:
             # Anybody may write into metadata; what cannot be understood is not ours.
             return None
 
+    def glance(self) -> object:
+        """What moves when somebody writes the file; cheap enough to be asked every second."""
+        try:
+            status = self.path.stat()
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_size
+
+    def written_elsewhere(self) -> bool:
+        """Whether the file is another one than was read or written here; reads it."""
+        try:
+            return read_bytes(self.path)[1] != self._fingerprint
+        except NotebookError:
+            return True
+
+    def reopened(self) -> NotebookFile:
+        """What is on disk now. Raises NotebookError."""
+        return open_notebook(self.path)
+
     def save(self) -> None:
         """Write the file in place, atomically.
 

@@ -22,7 +22,7 @@ from jupyter_mlagent.engine.api import (
 )
 from jupyter_mlagent.errors import EngineError, KernelError
 from jupyter_mlagent.kernel import DIED, CellRun
-from jupyter_mlagent.notebook import NotebookFile
+from jupyter_mlagent.notebook import NotebookFile, open_notebook
 from jupyter_mlagent.records import ChatMessage, Sample, TrialError, Variable
 from jupyter_mlagent.session import Session
 from jupyter_mlagent.settings import SessionSettings
@@ -182,11 +182,18 @@ class ScriptedCore:
         """While set and not released the kernel is starting."""
         self.closed = 0
 
+    on_disk = True
+
+    async def open_notebook(self, path: Path) -> NotebookFile:
+        return open_notebook(path)
+
     async def open_engine(self) -> TypingEngine:
         return self.engine
 
     @contextlib.asynccontextmanager
-    async def open_workbench(self, notebook: NotebookFile, engine: Any) -> AsyncIterator[Workbench]:
+    async def open_workbench(
+        self, notebook: NotebookFile, engine: Any, hear: Any
+    ) -> AsyncIterator[Workbench]:
         if self.hold is not None:
             await self.hold.wait()
         if self.failure:

@@ -121,8 +121,8 @@ class MlagentApp(App[str | None]):
 
     def _terminal_gone(self) -> None:
         leave = self.settings.leave_kernel_on_hangup
-        let_go_of_terminal(HANG_UP_SECONDS, lambda: self.desk.kernel_pid if leave else None)
         self._rescue()
+        let_go_of_terminal(HANG_UP_SECONDS, lambda: self.desk.kernel_pid if leave else None)
         if leave:
             leave_now(self.desk.kernel_pid)
         self.run_worker(self._end_and_leave(), group="end", exit_on_error=False)

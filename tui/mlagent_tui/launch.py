@@ -66,5 +66,11 @@ def _local(path: Path, model: str | None, kernelspec: str | None, keep_journal: 
     return MlagentApp(path, core, settings, keymap)
 
 
-def _joined(_path: Path, server: str, _token: str | None) -> MlagentApp:
-    raise MlagentError(f"Joining {server} is not there yet.")
+def _joined(path: Path, server: str, token: str | None) -> MlagentApp:
+    from mlagent_tui.app import MlagentApp
+    from mlagent_tui.desk.joined import JoinedCore
+    from mlagent_tui.settings.session import session_settings
+    from mlagent_tui.settings.store import load_keymap, load_settings
+
+    settings, keymap = load_settings(), load_keymap()
+    return MlagentApp(path, JoinedCore(server, token, session_settings(settings)), settings, keymap)

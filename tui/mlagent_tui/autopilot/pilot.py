@@ -52,8 +52,6 @@ class Pilot:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _work(self, budget: Budget, flight: Flight) -> None:
-        from jupyter_mlagent.autopilot import fly
-
         desk = self._desk
         board = desk.proposer.board
         try:
@@ -64,7 +62,7 @@ class Pilot:
                 desk.post(MetricWanted("The autopilot needs a metric to know what is better.", go_on=False))
                 return
             notebook = _FlownNotebook(desk, workbench)
-            async with contextlib.aclosing(fly(workbench.session, notebook, budget)) as events:
+            async with contextlib.aclosing(workbench.fly(notebook, budget)) as events:
                 async for event in events:
                     self._hear(event, flight, workbench)
         except MlagentError as error:

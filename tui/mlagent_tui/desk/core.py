@@ -4,31 +4,45 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from jupyter_mlagent.engine.api import Engine
 from jupyter_mlagent.errors import EngineError, JournalError
-from jupyter_mlagent.notebook import NotebookFile
 from jupyter_mlagent.settings import SessionSettings
 
 if TYPE_CHECKING:
+    from jupyter_mlagent.notebook import NotebookFile
     from jupyter_mlagent.workbench import Workbench
 
 
+Hear = Callable[[Any], None]
+
+
 class Core(Protocol):
-    """Both are opened behind the first paint, side by side."""
+    """All is opened behind the first paint."""
+
+    on_disk: bool
+    """The notebook is a file of this machine."""
+
+    async def open_notebook(self, path: Path) -> NotebookFile:
+        """Raises NotebookError."""
+        ...
 
     async def open_engine(self) -> Engine:
         """Not started yet. Raises MlagentError when the model's name means nothing."""
         ...
 
     def open_workbench(
-        self, notebook: NotebookFile, engine: Engine
+        self, notebook: NotebookFile, engine: Engine, hear: Hear
     ) -> AbstractAsyncContextManager[Workbench]:
-        """Kernel and trials end with the context. Raises KernelError."""
+        """Kernel and trials end with the context. Raises KernelError.
+
+        `hear` is told what others do in the same notebook, where there are others.
+        """
         ...
 
 
@@ -52,6 +66,10 @@ class LocalCore:
     keep_journal: bool = True
     leave_kernel: bool = False
     """When the terminal goes away."""
+    on_disk = True
+
+    async def open_notebook(self, path: Path) -> NotebookFile:
+        return await asyncio.to_thread(_opened, path)
 
     async def open_engine(self) -> Engine:
         def opened() -> Engine:
@@ -63,7 +81,10 @@ class LocalCore:
         return await asyncio.to_thread(opened)
 
     @contextlib.asynccontextmanager
-    async def open_workbench(self, notebook: NotebookFile, engine: Engine) -> AsyncIterator[Workbench]:
+    async def open_workbench(
+        self, notebook: NotebookFile, engine: Engine, hear: Hear
+    ) -> AsyncIterator[Workbench]:
+        del hear
         open_bench = await asyncio.to_thread(_imported_workbench)
         journal = None
         if self.keep_journal:
@@ -86,6 +107,12 @@ class LocalCore:
         finally:
             if journal is not None:
                 journal.close()
+
+
+def _opened(path: Path) -> NotebookFile:
+    from jupyter_mlagent.notebook import open_notebook
+
+    return open_notebook(path)
 
 
 def _imported_workbench():  # type: ignore[no-untyped-def]

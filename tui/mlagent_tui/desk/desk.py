@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from jupyter_mlagent.engine.api import Engine
 from jupyter_mlagent.errors import MlagentError
-from jupyter_mlagent.notebook import open_notebook
 from jupyter_mlagent.notebook.structure import assign_ids, check_notebook
 from mlagent_tui.autopilot.pilot import Pilot
 from mlagent_tui.desk.core import Core, NoEngine
@@ -48,6 +47,8 @@ class Desk:
 
     def preview(self) -> tuple[CellFace, ...]:
         """The cells without the second that the notebook library takes to import; empty when in doubt."""
+        if not self.core.on_disk:
+            return ()
         try:
             content = check_notebook(msgspec.json.decode(self.path.read_bytes()), self.path.name)
             assign_ids(content["cells"])
@@ -58,7 +59,7 @@ class Desk:
 
     async def open(self) -> None:
         """Read the notebook. Raises NotebookError."""
-        notebook = await asyncio.to_thread(open_notebook, self.path)
+        notebook = await self.core.open_notebook(self.path)
         self.document = Document(notebook)
         self.post(CellsChanged())
 
@@ -85,10 +86,11 @@ class Desk:
         self._kernel(KernelState.STARTING)
         try:
             async with self.core.open_workbench(
-                self.document.notebook, engine or NoEngine(self.status.model_note)
+                self.document.notebook, engine or NoEngine(self.status.model_note), self._overhear
             ) as workbench:
                 self.workbench = workbench
                 self.runner = Runner(self.document, self.post, self.kernel_died)
+                self.runner.executed |= workbench.executed
                 self._kernel(KernelState.IDLE)
                 self._ready.set()
                 await self._wake.wait()
@@ -102,6 +104,20 @@ class Desk:
         finally:
             self._ready.clear()
             self.workbench = None
+
+    def _overhear(self, message: Any) -> None:
+        """What others do in a notebook that is shared, and whether its server is there."""
+        from jupyter_mlagent.remote.channel import Connected
+
+        if not isinstance(message, Connected):
+            self.proposer.overhear(message)
+        elif not message.there:
+            if self.status.kernel is not KernelState.ABSENT:
+                self.post(Said(message.sentence, Severity.WARNING))
+            self._kernel(KernelState.ABSENT, message.sentence)
+        elif self.status.kernel is KernelState.ABSENT:
+            self._kernel(KernelState.IDLE)
+            self.post(Said("The Jupyter server is back."))
 
     async def _open_engine(self) -> Engine | None:
         try:

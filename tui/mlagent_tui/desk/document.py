@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_mlagent.errors import NotebookError
-from jupyter_mlagent.notebook import NotebookFile, open_notebook
-from jupyter_mlagent.notebook.read import read_bytes
-from jupyter_mlagent.notebook.write import Fingerprint
+from jupyter_mlagent.notebook import NotebookFile
 from mlagent_tui.notebook.face import CellFace, face_of, faces_of
 
 RECOVERED = "{stem}.recovered-{number}.ipynb"
@@ -30,8 +28,8 @@ class Document:
         self.notebook = notebook
         self.modified = False
         self._changes: list[_Change] = []
-        self._stamp = _stamp(notebook.path)
-        self._known_change: tuple[int, int] | None = None
+        self._stamp = notebook.glance()
+        self._known_change: object = None
 
     @property
     def path(self) -> Path:
@@ -138,30 +136,21 @@ class Document:
 
     def reload(self) -> None:
         """Take what is on disk; changes made here are lost. Raises NotebookError."""
-        self.notebook = open_notebook(self.path)
+        self.notebook = self.notebook.reopened()
         self._changes.clear()
         self._saved()
 
     def changed_on_disk(self) -> bool:
         """True once for each time another program wrote the file; reads it only when its time moved."""
-        stamp = _stamp(self.path)
+        stamp = self.notebook.glance()
         if stamp in (self._stamp, self._known_change):
             return False
         self._known_change = stamp
-        try:
-            data, fingerprint = read_bytes(self.path)
-        except NotebookError:
-            return True
-        del data
-        return fingerprint != self._read
-
-    @property
-    def _read(self) -> Fingerprint:
-        return self.notebook.fingerprint
+        return self.notebook.written_elsewhere()
 
     def _saved(self) -> None:
         self.modified = False
-        self._stamp = _stamp(self.path)
+        self._stamp = self.notebook.glance()
         self._known_change = None
 
     def _node(self, cell_id: str) -> Any:
@@ -169,11 +158,3 @@ class Document:
             if cell["id"] == cell_id:
                 return cell
         raise NotebookError("This cell is not in the notebook any more.")
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size

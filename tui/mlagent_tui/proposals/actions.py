@@ -47,10 +47,13 @@ class ProposalActions(DeskScreen):
             case "insert":
                 self.attempt(proposer.accept(event.proposal_id, run=False), group="decide")
             case "reject":
-                if self.try_to(lambda: proposer.reject(event.proposal_id)):
-                    self.panel.action_move(1)
+                self.attempt(self._reject(event.proposal_id), group="decide")
             case _:
                 self._edit(event.proposal_id)
+
+    async def _reject(self, proposal_id: str) -> None:
+        await self.desk.proposer.reject(proposal_id)
+        self.panel.action_move(1)
 
     def _edit(self, proposal_id: str) -> None:
         from mlagent_tui.notebook.editor import ProposalEditor

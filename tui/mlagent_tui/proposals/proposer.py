@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -19,6 +20,14 @@ from mlagent_tui.proposals.board import Board
 if TYPE_CHECKING:
     from jupyter_mlagent.workbench import Workbench
     from mlagent_tui.desk.desk import Desk
+
+
+T = TypeVar("T")
+
+
+async def settled(answer: T | Awaitable[T]) -> T:
+    """A session on this machine answers at once, one on a server when it has heard from there."""
+    return await answer if isinstance(answer, Awaitable) else answer
 
 
 class Proposer:
@@ -107,7 +116,7 @@ class Proposer:
         if workbench.session.metric is not None:
             return None
         try:
-            self._metric_is(workbench.session.set_metric(workbench.notebook.cells))
+            self._metric_is(await settled(workbench.session.set_metric(workbench.notebook.cells)))
         except MetricError as error:
             if any(cell.errored for cell in workbench.notebook.cells):
                 return Operator.DEBUG
@@ -117,7 +126,8 @@ class Proposer:
     async def set_metric(self, expression: str, direction: Direction | None) -> None:
         """Raises MetricError when the expression will not do."""
         workbench = await self._desk.ready()
-        self._metric_is(workbench.session.set_metric(workbench.notebook.cells, expression or None, direction))
+        wanted = workbench.session.set_metric(workbench.notebook.cells, expression or None, direction)
+        self._metric_is(await settled(wanted))
         self._desk.status.metric_value = None
 
     def _metric_is(self, metric: Metric) -> None:
@@ -134,7 +144,8 @@ class Proposer:
         workbench = await desk.ready()
         document = desk.editable()
         candidate = workbench.session.candidate(proposal_id)
-        acceptance = workbench.session.accept(proposal_id, workbench.notebook.cells, edited_source=edited)
+        cells = workbench.notebook.cells
+        acceptance = await settled(workbench.session.accept(proposal_id, cells, edited_source=edited))
         gain = gain_of(candidate, workbench.session.metric)
         if not acceptance.tried:
             gain = msgspec.structs.replace(gain, before=None, after=None)
@@ -145,11 +156,8 @@ class Proposer:
             return acceptance.anchor.cell_id
 
         document.changed("the accepted step", back)
-        row = self.board.row(proposal_id)
-        if row is not None:
-            row.verdict = Verdict.ACCEPTED if acceptance.tried else Verdict.EDITED
         desk.post(CellsChanged(select=cell_id))
-        self._changed()
+        self._judged(proposal_id, Verdict.ACCEPTED if acceptance.tried else Verdict.EDITED)
         if not run:
             desk.post(Said("Accepted; it has not run yet."))
             return
@@ -161,15 +169,44 @@ class Proposer:
         desk.post(StatusChanged())
         desk.post(Said(outcome.message, Severity.INFORMATION if outcome.matches else Severity.WARNING))
 
-    def reject(self, proposal_id: str) -> None:
+    async def reject(self, proposal_id: str) -> None:
         workbench = self._desk.workbench
         if workbench is None:
             raise MlagentError("There is no session any more; ask again.")
-        workbench.session.reject(proposal_id)
+        session: Any = workbench.session
+        await settled(session.reject(proposal_id))
+        self._judged(proposal_id, Verdict.REJECTED)
+
+    def _judged(self, proposal_id: str, verdict: Verdict) -> None:
         row = self.board.row(proposal_id)
         if row is not None:
-            row.verdict = Verdict.REJECTED
+            row.verdict = verdict
         self._changed()
+
+    def overhear(self, message: Any) -> None:
+        """What somebody else's front end does in the same notebook: it is shown here as well."""
+        from jupyter_mlagent.server import messages
+
+        match message:
+            case messages.MetricChanged() | messages.RoomState():
+                if message.metric is not None:
+                    self._metric_is(message.metric)
+            case messages.Judged():
+                self._judged(message.proposal_id, message.verdict)
+            case messages.Measured():
+                self._desk.status.metric_value = message.metric_after
+                self._desk.post(StatusChanged())
+            case messages.Problem():
+                self._desk.post(Said(message.message, Severity.WARNING))
+            case messages.Working():
+                self._doing("somebody else asks" if message.working else "")
+            case _ if isinstance(message, events.SuggestEvent):
+                if isinstance(message, events.Started):
+                    self.board.begin()
+                with contextlib.suppress(KeyError):  # of a request whose beginning was missed
+                    self.hear(message)
+            case _:
+                pass
 
     def _doing(self, words: str) -> None:
         self._desk.status.doing = words
