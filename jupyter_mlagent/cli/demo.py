@@ -17,6 +17,7 @@ from jupyter_mlagent.cli import options, view
 from jupyter_mlagent.cli.suggest import one_request, prepare
 from jupyter_mlagent.cli.suggest import show as show_ranking
 from jupyter_mlagent.errors import NotebookError
+from jupyter_mlagent.notebook.write import check_writable
 from jupyter_mlagent.records import Candidate
 from jupyter_mlagent.settings import SessionSettings
 from jupyter_mlagent.workbench import Applied, Workbench
@@ -36,9 +37,15 @@ def command(
     seed: options.SeedOption = None,
 ) -> None:
     """Show the main job: propose cells, try each in a copy of the kernel, keep the best, save."""
-    out.mkdir(parents=True, exist_ok=True)
-    work = notebook or example(out)
-    options.run_async(_demo(work, out / f"{work.stem}-improved.ipynb", candidates, model, seed))
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NotebookError(
+            f"The folder {out} cannot be made ({error.strerror}); name another with --out."
+        ) from None
+    target = out / f"{(notebook or Path(EXAMPLE)).stem}-improved.ipynb"
+    check_writable(target)
+    options.run_async(_demo(notebook or example(out), target, candidates, model, seed))
 
 
 def example(folder: Path) -> Path:

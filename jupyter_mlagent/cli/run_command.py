@@ -18,6 +18,7 @@ from jupyter_mlagent.cli import options, view
 from jupyter_mlagent.cli.suggest import prepare
 from jupyter_mlagent.errors import MlagentError, NotebookError
 from jupyter_mlagent.events import Started
+from jupyter_mlagent.notebook.write import check_writable
 from jupyter_mlagent.records import Direction, Task
 from jupyter_mlagent.settings import SessionSettings
 from jupyter_mlagent.verify import Reproduction, reproduce
@@ -79,6 +80,7 @@ def check_target(target: Path, overwrite: bool) -> None:
         raise NotebookError(f"{target} exists already; name another --out, or add --overwrite.")
     if not target.parent.is_dir():
         raise NotebookError(f"The folder {target.parent} of --out does not exist; create it first.")
+    check_writable(target)
 
 
 async def _run(

@@ -86,6 +86,13 @@ def create_file(path: Path, data: bytes, *, overwrite: bool) -> None:
         _sync_folder(target.parent)
 
 
+def check_writable(path: Path) -> None:
+    """Raises NotebookError when no file can be put where `path` says: asked before long work, not after it."""
+    target = Path(os.path.realpath(path))
+    with _sentences(path), _temporary_beside(target, b"", like=None):
+        pass
+
+
 def _move(temporary: Path, target: Path, *, overwrite: bool) -> None:
     if overwrite:
         temporary.rename(target)

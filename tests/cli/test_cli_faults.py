@@ -161,3 +161,13 @@ def test_ctrl_c_leaves_no_process_and_no_file(environment, write_notebook, tmp_p
     assert "Traceback" not in stderr
     assert psutil.wait_procs(family, timeout=30)[1] == []
     assert sorted(entry.name for entry in tmp_path.iterdir()) == before
+
+
+@pytest.mark.skipif(not Path("/proc/version").exists(), reason="needs a folder that nobody can write to")
+@pytest.mark.parametrize("command", [["run", "--out", "/proc/better.ipynb"], ["demo", "--out", "/proc/demo"]])
+def test_a_folder_that_cannot_be_written_is_said_before_the_work(
+    mlagent, endpoint, notebook, command: list[str]
+) -> None:
+    done = mlagent(command[0], notebook, *command[1:], "--model", endpoint)
+    assert "/proc" in sentence_of(done)
+    assert "step 1" not in done.stdout
