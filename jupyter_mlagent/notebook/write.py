@@ -87,7 +87,7 @@ def create_file(path: Path, data: bytes, *, overwrite: bool) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Raises NotebookError when no file can be put where `path` says: asked before long work, not after it."""
+    """Raises NotebookError when no file can be put where `path` says; for before long work, not after."""
     target = Path(os.path.realpath(path))
     with _sentences(path), _temporary_beside(target, b"", like=None):
         pass
