@@ -18,6 +18,7 @@ KERNEL_STYLES = {
     KernelState.BUSY: "$text-accent",
     KernelState.DEAD: "bold $text-error",
     KernelState.ABSENT: "bold $text-error",
+    KernelState.AWAY: "bold $text-error",
 }
 KERNEL_MARKS = {
     KernelState.STARTING: "◌",
@@ -25,6 +26,7 @@ KERNEL_MARKS = {
     KernelState.BUSY: "◐",
     KernelState.DEAD: "✗",
     KernelState.ABSENT: "✗",
+    KernelState.AWAY: "✗",
 }
 GAP = "   "
 LONGEST_METRIC = 44
@@ -43,7 +45,7 @@ def status_content(path: Path, status: Status, *, modified: bool, width: int) ->
         name,
         Content.styled(
             f"{KERNEL_MARKS[status.kernel]} {status.kernel.value}"
-            if status.kernel is KernelState.ABSENT
+            if status.kernel in (KernelState.ABSENT, KernelState.AWAY)
             else f"{KERNEL_MARKS[status.kernel]} kernel {status.kernel.value}",
             KERNEL_STYLES[status.kernel],
         ),

@@ -112,10 +112,10 @@ class Desk:
         if not isinstance(message, Connected):
             self.proposer.overhear(message)
         elif not message.there:
-            if self.status.kernel is not KernelState.ABSENT:
+            if self.status.kernel is not KernelState.AWAY:
                 self.post(Said(message.sentence, Severity.WARNING))
-            self._kernel(KernelState.ABSENT, message.sentence)
-        elif self.status.kernel is KernelState.ABSENT:
+            self._kernel(KernelState.AWAY, message.sentence)
+        elif self.status.kernel is KernelState.AWAY:
             self._kernel(KernelState.IDLE)
             self.post(Said("The Jupyter server is back."))
 
@@ -191,7 +191,7 @@ class Desk:
 
     async def ready(self) -> Workbench:
         """The workbench once its kernel is up. Raises MlagentError when there is none to be had."""
-        if self.status.kernel is KernelState.ABSENT:
+        if self.status.kernel in (KernelState.ABSENT, KernelState.AWAY):
             raise MlagentError(self.status.kernel_note or "There is no kernel; restart it.")
         if self.status.kernel is KernelState.DEAD:
             raise MlagentError("The kernel is dead; restart it first.")

@@ -14,6 +14,7 @@ class KernelState(StrEnum):
     BUSY = "busy"
     DEAD = "dead"
     ABSENT = "no kernel"
+    AWAY = "server gone"
 
 
 class ModelState(StrEnum):
