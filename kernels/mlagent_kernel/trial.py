@@ -15,7 +15,7 @@ from . import cell, guard
 from .channel import LineWriter
 from .job import TrialEnds
 from .kernel_state import Inheritance
-from .metric import labels, parting, shipping
+from .metric import labels, parting, rereading, shipping
 from .metric.holders import holders
 from .metric.number import number_of
 from .metric.plan import Plan
@@ -50,6 +50,8 @@ def run(
     if order.reseed is not None:
         reseed(order.reseed)
     if order.shuffle_seed is not None and order.plan is not None:
+        truth = order.plan.truth
+        rereading.install(shell.user_ns, _copies(shell.user_ns, truth) or {}, truth, order.shuffle_seed)
         labels.shuffle(labels.find(shell.user_ns, order.plan.truth), order.shuffle_seed)
     clerk = Clerk(shell.user_ns, order.plan, ends.payload) if order.plan is not None else None
     events.send({"kind": "running"})

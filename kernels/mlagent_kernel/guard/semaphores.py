@@ -118,5 +118,5 @@ def _keep_joblib_in_one_process() -> None:
         backend.effective_n_jobs = _one_job
 
 
-def _one_job(_self: object, _n_jobs: int | None) -> int:
+def _one_job(_self: object, n_jobs: int | None = None) -> int:  # noqa: ARG001 - joblib names it
     return 1

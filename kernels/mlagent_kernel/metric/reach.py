@@ -11,6 +11,7 @@ from typing import Any
 
 from .labels import Place
 from .plan import global_names
+from .rereading import brings_data
 
 _DYNAMIC = frozenset(
     {"globals", "locals", "vars", "dir", "eval", "exec", "compile", "__import__", "getattr", "breakpoint"}
@@ -55,8 +56,8 @@ def could_see_labels(source: str, namespace: Mapping[str, Any], places: Iterable
     """Whether `source` names a variable that holds labels, one of whose functions does, or a way around
     names.
 
-    Cached outputs (`_5`, `Out[5]`), imports from packages that are not known, and text that names labels
-    count as ways around. A source that does not parse counts as seeing.
+    Cached outputs (`_5`, `Out[5]`), imports from packages that are not known, text that names labels, and
+    data that is read or made once more count as ways around. A source that does not parse counts as seeing.
     """
     variables = {place.variable for place in places}
     try:
@@ -66,7 +67,7 @@ def could_see_labels(source: str, namespace: Mapping[str, Any], places: Iterable
     except (SyntaxError, ValueError):
         return True
     reached = _closure(names, namespace)
-    if reached & _DYNAMIC or any(_is_special(name) for name in reached):
+    if reached & _DYNAMIC or any(_is_special(name) or brings_data(name) for name in reached):
         return True
     return bool(reached & variables) or any(_is_way_around(namespace.get(name)) for name in reached)
 

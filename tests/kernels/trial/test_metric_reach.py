@@ -56,6 +56,7 @@ def sees(source: str) -> bool:
         "import numpy as np, warnings\nwarnings.filterwarnings('ignore')\nX2 = np.log1p(abs(X_train))",
         "print(f'{model.score(X_train, y_train):.3f}')\nprint('{:.3f}'.format(0.5))",
         "class Net:\n    def __init__(self):\n        self.n = 3\n",
+        "from sklearn.pipeline import make_pipeline\nmodel = make_pipeline(model)",
         "from IPython.display import display\ndisplay(X_train.shape)",
     ],
 )
@@ -84,6 +85,9 @@ def test_ordinary_cells_could_not(source: str) -> None:
         "model.fit(X_val, _12)",
         "model.fit(X_val, Out[3])",
         "!cat notebook.ipynb",
+        "again = pd.read_csv('train.csv')",
+        "from sklearn.datasets import load_iris\nX, y = load_iris(return_X_y=True)",
+        "answers = open('answers.txt').read()",
         "def broken(:",
     ],
 )
