@@ -1,4 +1,4 @@
-"""A notebook of a Jupyter server from elsewhere: its cells run there, and everyone sees the same proposals."""
+"""A notebook of a Jupyter server, joined: its cells run there, and everyone sees the same proposals."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def test_a_server_that_is_not_there_is_a_sentence() -> None:
 
 async def test_a_wrong_token_is_a_sentence(client: Server) -> None:
     with pytest.raises(MlagentError, match="--token"):
-        await Server(Address(url=client.address.url, token="wrong")).agent()  # noqa: S106
+        await Server(Address(url=client.address.url, token="wrong")).agent()
 
 
 async def test_a_cell_runs_in_the_servers_kernel_and_shows_all_it_prints(joined: Any) -> None:

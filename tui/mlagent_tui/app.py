@@ -139,8 +139,14 @@ class MlagentApp(App[str | None]):
 
     def _rescue(self) -> None:
         document = self.desk.document
-        if document is not None and self.settings.save_on_hangup:
-            self.rescued = document.rescue()
+        if document is None or not self.settings.save_on_hangup:
+            return
+        for screen in self.screen_stack:
+            if isinstance(screen, NotebookScreen) and screen.pane.editor is not None:
+                # What is being typed is work too.
+                with contextlib.suppress(MlagentError):
+                    document.edit(screen.pane.editor.cell_id, screen.pane.editor.text)
+        self.rescued = document.rescue()
 
     # -- news
 

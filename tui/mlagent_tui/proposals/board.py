@@ -103,6 +103,7 @@ class Board:
         if self.working:
             self.phase = Phase.STOPPED
             self.message = "Stopped."
+            self._end_rows()
 
     def hear(self, event: events.SuggestEvent) -> None:
         match event:
@@ -138,6 +139,13 @@ class Board:
                 self._rank(event)
             case events.Failed():
                 self.phase, self.message = Phase.FAILED, event.message
+                self._end_rows()
+
+    def _end_rows(self) -> None:
+        """Nothing is written or tried any more."""
+        for row in self.rows:
+            if row.stage in (Stage.WAITING, Stage.WRITING, Stage.TRYING):
+                row.stage, row.reason = Stage.DROPPED, row.plan.strip() or "not written"
 
     def _rank(self, event: events.Ranked) -> None:
         self.phase, self.timings = Phase.RANKED, event.timings
