@@ -11,7 +11,7 @@ from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
 from jupyter_mlagent import __version__, paths
-from jupyter_mlagent.engine.status import EngineStatus
+from jupyter_mlagent.engine.status import EngineState, EngineStatus
 from jupyter_mlagent.errors import JournalError, MlagentError, ModelError
 from jupyter_mlagent.journal import StepFilter
 from jupyter_mlagent.records import Record
@@ -52,6 +52,11 @@ class MlagentHandler(APIHandler):
         self.set_header("Content-Type", "application/json")
         self.finish(msgspec.json.encode(value))
 
+    def answer_models(self) -> None:
+        engine = self.rooms.engine
+        running = engine.status.state in (EngineState.READY, EngineState.GENERATING)
+        self.answer(self.models.list(engine.model, running=running))
+
     def wish(self, kind: type[Any]) -> Any:
         try:
             return msgspec.json.decode(self.request.body or b"{}", type=kind)
@@ -84,7 +89,7 @@ class ModelsHandler(MlagentHandler):
     @web.authenticated
     @authorized
     async def get(self) -> None:
-        self.answer(self.models.list(self.rooms.engine.model))
+        self.answer_models()
 
     @web.authenticated
     @authorized
@@ -94,7 +99,7 @@ class ModelsHandler(MlagentHandler):
             await self.rooms.engine.use(wish.name)
         except ModelError as error:
             raise web.HTTPError(409, str(error)) from None
-        self.answer(self.models.list(self.rooms.engine.model))
+        self.answer_models()
 
 
 class DownloadHandler(MlagentHandler):
@@ -109,13 +114,13 @@ class DownloadHandler(MlagentHandler):
         except ModelError as error:
             raise web.HTTPError(404, str(error)) from None
         self.set_status(202)
-        self.answer(self.models.list(self.rooms.engine.model))
+        self.answer_models()
 
     @web.authenticated
     @authorized
     async def delete(self) -> None:
         self.models.cancel()
-        self.answer(self.models.list(self.rooms.engine.model))
+        self.answer_models()
 
 
 class AdapterTable(Record):

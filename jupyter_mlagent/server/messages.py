@@ -1,6 +1,39 @@
-"""What browser and server say to each other over a notebook's WebSocket, next to the events of a session.
+"""What a client and the server say to each other: the protocol of the WebSocket, and the routes beside it.
 
-Every message is a JSON object with a `type`. `id` pairs a question with its answer; the browser counts it.
+Routes, all below the server's base URL, all authenticated (`Authorization: token T`, or the login cookie
+with its XSRF token) and authorised for the resource `mlagent`; refusals are `{"message": one sentence}`:
+
+    GET    mlagent/status                    version, model, state of the engine, number of notebooks
+    GET    mlagent/models                    ModelTable: the catalog, the one in use, the download under way
+    POST   mlagent/models                    {"name"}: use that model; 409 where it cannot be used
+    POST   mlagent/models/download           {"name"}: fetch it; progress is in GET mlagent/models
+    DELETE mlagent/models/download           end the download
+    GET    mlagent/adapters                  {"adapters": names, "current": name or null}
+    POST   mlagent/adapters                  {"name"}: use that adapter; null: the base model
+    GET    mlagent/journal?path=NB.ipynb     the notebook's steps, newest first
+    GET    mlagent/journal/NUMBER            {"plan", "code", "trial"} of one step
+    GET    mlagent/notebook?path=NB.ipynb    upgrade to the WebSocket of that notebook's session
+
+`path` is the notebook's path as the contents API has it. Messages on the WebSocket are JSON objects with a
+`type`, the tag of a class below, next to the events of a session (events.py, autopilot.py). `id` pairs a
+question with its answer; the client counts it. A conversation:
+
+    server  room_state                       all there is to show, the events so far included
+    client  hello {kernel_id}                the kernel (as the kernels API has it) that trials are copies of
+    client  ask {cells, focus_cell_id, ...}  the cells as they stand; ends a request under way
+    server  working, started, plan_delta, code_delta, proposal_ready, trial_started, trial_output,
+            trial_finished, ..., then ranked or failed, then working
+    client  accept {id, proposal_id, cells}  or reject {id, proposal_id, reason}
+    server  accepted {id, acceptance, gain}  or done {id}, or problem {id, message, stale}; judged to everyone
+            The client now puts `acceptance.source` after (or, with `anchor.replaces`, into) the cell
+            `acceptance.anchor.cell_id`, if that cell's source still has `anchor.source_hash`, and runs it.
+    client  ran {id, proposal_id}            where it ran without an error
+    server  measured {id, matches, message}  the real result beside the tried one
+    client  undo {proposal_id}               where the cell was taken out again
+
+With fly, the server sends `apply` for each step it keeps; the client puts it in, runs it, and answers
+`applied` with the same id, or it is told to `retract` a cell. The session belongs to the server: closing the
+WebSocket loses nothing but a flight. Fields may be added to messages; none is renamed or removed.
 """
 
 from __future__ import annotations

@@ -43,10 +43,12 @@ class ModelList:
         self._cancelled = threading.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def list(self, current: str | None = None) -> ModelTable:
+    def list(self, current: str | None = None, *, running: bool = False) -> ModelTable:
+        """`running`: whether the engine serves already, whatever the catalog says of its model."""
         from jupyter_mlagent.engine import catalog
 
         suggested = catalog.default_model().model.name
+        missing = None if running else _missing(current, suggested)
         rows = tuple(
             ModelRow(
                 name=model.name,
@@ -56,10 +58,13 @@ class ModelList:
                 suggested=model.name == suggested,
             )
             for model in catalog.models()
-            if model.offered or model.present
+            if model.offered or model.present or model.name == missing
         )
         return ModelTable(
-            models=rows, current=current, download=self._download, missing=_missing(current, suggested)
+            models=rows,
+            current=current,
+            download=self._download,
+            missing=None if running else _missing(current, suggested),
         )
 
     def download(self, name: str) -> None:

@@ -172,8 +172,8 @@ class Page:
 
 @pytest.fixture
 def visit(server: Server) -> Callable[..., Any]:
-    async def visit(path: str = "work.ipynb") -> Page:
-        url = f"ws://{server.address}notebook?path={quote(path)}"
+    async def visit(path: str = "work.ipynb", was: str = "") -> Page:
+        url = f"ws://{server.address}notebook?path={quote(path)}" + (f"&was={quote(was)}" if was else "")
         page = Page(await websocket_connect(HTTPRequest(url, headers=server.headers)))
         await page.until("room_state")
         return page

@@ -270,3 +270,82 @@ async def test_an_adapter_outside_the_folder_is_refused(server: Any) -> None:
     with pytest.raises(HTTPClientError) as refused:
         await server.fetch("POST", "adapters", name="../../etc/passwd")
     assert refused.value.code == 404
+
+
+async def test_a_renamed_notebook_keeps_its_session_and_its_steps(visit: Visit, server: Any) -> None:
+    page = await visit("old.ipynb")
+    chosen = best(await page.ask())
+
+    await page.say("rename", path="new.ipynb")
+    await page.say("accept", id=1, proposal_id=chosen, cells=page.cells)
+    await page.until("accepted")
+
+    assert len(await server.fetch("GET", "journal?path=new.ipynb")) == 2
+    assert await server.fetch("GET", "journal?path=old.ipynb") == []
+    assert (await visit("new.ipynb")).heard[0]["events"]
+    assert (await visit("old.ipynb")).heard[0]["events"] == []
+
+
+async def test_a_notebook_saved_under_another_name_leaves_its_steps_with_the_old_file(
+    visit: Visit, server: Any, tmp_path: Any
+) -> None:
+    (tmp_path / "work" / "old.ipynb").write_text("{}")
+    page = await visit("old.ipynb")
+    await page.ask()
+
+    await page.say("rename", path="copy.ipynb")
+    await page.ask()
+
+    assert len(await server.fetch("GET", "journal?path=old.ipynb")) == 2
+    assert len(await server.fetch("GET", "journal?path=copy.ipynb")) == 2
+
+
+async def test_a_notebook_renamed_while_its_page_was_offline_keeps_its_session(visit: Visit) -> None:
+    page = await visit("old.ipynb")
+    ranked = await page.ask()
+    page.close()
+
+    later = await visit("new.ipynb", was="old.ipynb")
+
+    assert later.heard[0]["events"][-1] == ranked
+
+
+async def test_renaming_onto_a_notebook_in_use_joins_its_session(visit: Visit) -> None:
+    page, other = await visit("a.ipynb"), await visit("b.ipynb")
+    ranked = await other.ask()
+
+    await page.say("rename", path="b.ipynb")
+
+    assert (await page.until("room_state"))["events"][-1] == ranked
+
+
+async def test_after_a_restart_of_the_kernel_nothing_tried_before_can_be_accepted(
+    visit: Visit, source: Any
+) -> None:
+    page = await visit()
+    chosen = best(await page.ask())
+
+    source.restarts += 1
+    await page.say("accept", id=1, proposal_id=chosen, cells=page.cells)
+
+    problem = await page.until("problem", "accepted")
+    assert problem["stale"] is True and "restarted" in problem["message"]
+
+
+async def test_the_reason_of_a_rejection_is_in_the_journal(visit: Visit, tmp_path: Any) -> None:
+    from jupyter_mlagent.journal import Journal
+
+    page = await visit()
+    chosen = best(await page.ask())
+    await page.say("reject", id=1, proposal_id=chosen, reason="too slow")
+    await page.until("done")
+
+    with Journal.open() as journal:
+        reasons = [step.verdict.reason for step in journal.full_steps() if step.verdict is not None]
+    assert "too slow" in reasons
+
+
+async def test_a_model_that_is_not_here_is_named(server: Any) -> None:
+    table = await server.fetch("GET", "models")
+    suggested = next(row["name"] for row in table["models"] if row["suggested"])
+    assert table["missing"] == suggested

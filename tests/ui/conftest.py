@@ -152,7 +152,7 @@ class LabPage:
     def open(self, notebook: str, app: str = "lab/tree") -> LabPage:
         self.page.goto(f"{self._lab.url}/{app}/{notebook}?token=the-token&reset")
         self.page.locator(".jp-Notebook .jp-Cell").first.wait_for()
-        self.page.get_by_text("| Idle").first.wait_for()
+        self.page.wait_for_function(IDLE)
         return self
 
     def run_cells(self, count: int) -> None:
@@ -188,6 +188,7 @@ class LabPage:
         return [str(text) for text in self.page.evaluate(SOURCES)]
 
 
+IDLE = "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
 SOURCES = """() => [...document.querySelectorAll('.jp-Notebook .jp-Cell')].map(
   cell => [...cell.querySelectorAll('.jp-InputArea .cm-line')].map(line => line.textContent).join('\\n')
 )"""

@@ -45,5 +45,6 @@ c.ServerApp.jpserver_extensions = {"jupyter_mlagent.server": True}
 c.IdentityProvider.token = "the-token"
 c.ServerApp.allow_root = True
 c.ServerApp.open_browser = False
+c.JupyterNotebookApp.expose_app_in_browser = True
 c.LabApp.news_url = None
 c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"

@@ -1,6 +1,6 @@
 import type { INotebookModel } from '@jupyterlab/notebook';
 
-import { type ICellNote, NOTE_KEY } from './applier';
+import { type ICellNote, NOTE_KEY } from './note';
 
 /**
  * The cells that hold accepted proposals, known by their metadata (so that a reload forgets none); finds out

@@ -1,22 +1,17 @@
 import type { CodeCell, ICellModel } from '@jupyterlab/cells';
 import type * as nbformat from '@jupyterlab/nbformat';
-import { NotebookActions, type NotebookPanel } from '@jupyterlab/notebook';
+import {
+  type INotebookModel,
+  NotebookActions,
+  type NotebookPanel
+} from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { indexOfCell, sourceHash } from './cells';
 import { Refusal } from './channel';
 import type { IAcceptance, IAnchor, ICellRun, IGain, ITrialError } from './messages';
+import { type ICellNote, NOTE_KEY } from './note';
 import { staleReason } from './stale';
-
-/** Where an accepted cell's metadata says what it is. */
-export const NOTE_KEY = 'mlagent';
-
-/** What the metadata of an accepted cell holds. */
-export interface ICellNote extends IGain {
-  proposal_id: string;
-  /** What stood in the cell before, where a proposal replaced it. */
-  replaced_source?: string;
-}
 
 /** Puts accepted proposals into a notebook, through the shared model, and runs exactly them. */
 export class Applier {
@@ -30,13 +25,8 @@ export class Applier {
    * one that was tried, the notebook cannot be changed, or the cell it belongs to is gone or edited.
    */
   put(acceptance: IAcceptance, gain: IGain, activate: boolean): string {
-    const { content, context } = this._panel;
-    const model = content.model;
-    if (!model || model.readOnly || context.model.readOnly) {
-      throw new Refusal(
-        this._trans.__('This notebook is read-only; nothing was inserted.')
-      );
-    }
+    const { content } = this._panel;
+    const model = this.writable();
     if (sourceHash(acceptance.source) !== acceptance.source_hash) {
       throw new Refusal(
         this._trans.__(
@@ -66,6 +56,19 @@ export class Applier {
       content.deselectAll();
     }
     return cell.getId();
+  }
+
+  /** The notebook to be changed; throws a `Refusal` where it cannot be. */
+  writable(): INotebookModel {
+    const { content, context } = this._panel;
+    const model = content.model;
+    const fixed = context.model.readOnly || context.contentsModel?.writable === false;
+    if (!model || model.readOnly || fixed) {
+      throw new Refusal(
+        this._trans.__('This notebook is read-only; nothing was inserted.')
+      );
+    }
+    return model;
   }
 
   /** Run one cell; what it gave, an error included, is in the result. */

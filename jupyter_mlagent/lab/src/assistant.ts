@@ -40,6 +40,8 @@ export class NotebookAssistant implements IDisposable {
   metric: IMetric | null = null;
   engine: IEngineStatus | null = null;
   journalProblem = '';
+  /** Accepted steps that were taken back since the page was loaded. */
+  undone = 0;
 
   constructor(private _options: NotebookAssistant.IOptions) {
     const { panel, trans } = _options;
@@ -64,9 +66,11 @@ export class NotebookAssistant implements IDisposable {
       arrived: cellId => this._placement.move(cellId),
       done: () => this.close()
     });
-    this._accepted = new AcceptedCells(proposal_id =>
-      this.channel.say({ type: 'undo', proposal_id })
-    );
+    this._accepted = new AcceptedCells(proposal_id => {
+      this.channel.say({ type: 'undo', proposal_id });
+      this.undone += 1;
+      this._changed.emit();
+    });
     this._kernel = new KernelWatch(panel.sessionContext, () => this._kernelLost());
     this.channel.received.connect(this._heard, this);
     this.channel.connectedChanged.connect(this._connected, this);

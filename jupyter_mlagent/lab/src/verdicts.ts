@@ -1,6 +1,6 @@
 import type { Applier } from './applier';
 import { type Channel, Refusal } from './channel';
-import type { ICellRecord } from './messages';
+import type { IAcceptance, ICellRecord, IGain } from './messages';
 import type { SuggestionModel } from './model';
 
 /** What a person says about the shown candidate, carried out: recorded, inserted, run. */
@@ -23,6 +23,7 @@ export class Verdicts {
     }
     this._accepting = true;
     try {
+      applier.writable();
       const edited = view.editing && view.source !== shown.code;
       const { acceptance, gain } = await channel.request<'accepted'>({
         type: 'accept',
@@ -30,7 +31,7 @@ export class Verdicts {
         cells: cells(),
         edited_source: edited ? view.source : null
       });
-      const cellId = applier.put(acceptance, gain, true);
+      const cellId = this._put(acceptance, gain);
       arrived(cellId);
       if (run) {
         const done = await applier.run(cellId, acceptance.source);
@@ -60,6 +61,17 @@ export class Verdicts {
       }
     } catch (error) {
       this._refused(error);
+    }
+  }
+
+  private _put(acceptance: IAcceptance, gain: IGain): string {
+    const { applier, channel } = this._options;
+    try {
+      return applier.put(acceptance, gain, true);
+    } catch (error) {
+      // The verdict is in the journal, the cell is not in the notebook.
+      channel.say({ type: 'undo', proposal_id: acceptance.proposal_id });
+      throw error;
     }
   }
 

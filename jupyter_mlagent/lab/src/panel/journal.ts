@@ -24,7 +24,14 @@ export class JournalSection extends Section {
 
   show(assistant: NotebookAssistant | null): void {
     const path = assistant?.panel.context.localPath ?? null;
-    const key = `${path} ${assistant?.model.ranked} ${assistant?.model.accepted?.proposal?.id} ${assistant?.model.flight.length}`;
+    const model = assistant?.model;
+    const key = [
+      path,
+      assistant?.undone,
+      model?.ranked,
+      model?.candidates.map(one => one.verdict),
+      model?.flight.length
+    ].join();
     if (key === this._shown) {
       return;
     }

@@ -29,7 +29,7 @@ export function statusText(model: SuggestionModel, trans: TranslationBundle): st
 
 function progressText(model: SuggestionModel, trans: TranslationBundle): string {
   if (!model.asked) {
-    return trans.__('Reading the kernel…');
+    return trans.__('Waiting for the kernel, then reading its variables…');
   }
   if (model.candidates.length === 0) {
     return trans.__('%1 is reading the notebook…', model.modelName);
