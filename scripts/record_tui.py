@@ -1,4 +1,4 @@
-"""The picture of the terminal app in the README: the real program on the example, with a real model and kernel.
+"""The picture of the terminal app in the README: the real program on the example, real model and kernel.
 
     python scripts/record_tui.py [MODEL]
 

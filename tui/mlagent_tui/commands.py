@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.scroll_view import ScrollView
 
 
 class DeskCommands(Provider):
@@ -15,6 +16,8 @@ class DeskCommands(Provider):
         seen: set[str] = set()
         for active in self.screen.active_bindings.values():
             binding = active.binding
+            if isinstance(active.node, ScrollView):
+                continue  # how to move is on the help screen; nobody searches for "up"
             if binding.description and active.enabled and binding.action not in seen and not binding.system:
                 seen.add(binding.action)
                 yield binding.description, self.app.get_key_display(binding), binding.action

@@ -104,6 +104,11 @@ class NotebookScreen(CellActions, ProposalActions):
 
     # -- keys that depend on where one is
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """On the proposals, `e` edits the proposal; the footer shall not offer it twice."""
+        del parameters
+        return not (action == "edit" and self.is_mounted and self.panel.has_focus)
+
     def action_switch(self) -> None:
         if self.pane.editor is not None:
             return

@@ -54,6 +54,8 @@ def _base(proposal: Proposal, faces: Sequence[CellFace]) -> tuple[CellFace | Non
     for face in faces:
         if face.kind != "code" or len(face.source) > LONGEST_COMPARED:
             continue
+        if face.source == proposal.code:
+            continue  # it was accepted and stands there now
         matcher = difflib.SequenceMatcher(None, face.source, proposal.code, autojunk=False)
         if matcher.real_quick_ratio() > likeness and matcher.quick_ratio() > likeness:
             ratio = matcher.ratio()

@@ -56,7 +56,7 @@ def stage_content(row: Row, spinner: str) -> Content:
 
 
 def result_content(row: Row, metric: Metric | None) -> Content:
-    """`0.912 → 0.947  +3.8%  0.4s`, or what became of the trial instead."""
+    """`→ 0.947  +3.8%   0.4s`, or what became of the trial instead; where it starts from stands above."""
     trial = row.trial
     if trial is None:
         return Content("")
@@ -69,10 +69,9 @@ def result_content(row: Row, metric: Metric | None) -> Content:
     if not change.plain:
         after = number(trial.metric_after) if trial.metric_after is not None else "ok"
         return Content.styled(f"{after}  {trial.seconds:.1f}s", QUIET)
-    values = Content.styled(f"{number(trial.metric_before)} → {number(trial.metric_after)}", "$text")
-    return Content.assemble(
-        values, "  ", change.pad_left(6 - len(change.plain)), "  ", f"{trial.seconds:.1f}s"
-    )
+    value = Content.styled(f"→ {number(trial.metric_after):>6}", "$text")
+    seconds = Content.styled(f"{trial.seconds:>5.1f}s", QUIET)
+    return Content.assemble(value, "  ", change.pad_left(max(0, 6 - len(change.plain))), " ", seconds)
 
 
 def trial_content(trial: Trial, metric: Metric | None) -> Content:
