@@ -18,6 +18,8 @@ from .outputs import Output
 from .streams import OutputSink
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
+_FRAMES_SHOWN = 10
+"""At each end of a traceback."""
 NO_INPUT = "A trial has nobody to ask: input() and getpass() cannot be answered in it."
 
 
@@ -113,6 +115,14 @@ class ShellCopy:
             self.shell._last_traceback = lines
 
         self.shell._showtraceback = show
+        formatter = self.shell.InteractiveTB
+        structured = formatter.structured_traceback
+
+        def shortened(kind: type, value: Any, traceback: Any = None, *rest: Any, **named: Any) -> Any:
+            _leave_out_the_middle(traceback)
+            return structured(kind, value, traceback, *rest, **named)
+
+        formatter.structured_traceback = shortened
 
     def _rewire_input(self) -> None:
         from IPython.core.error import StdinNotImplementedError
@@ -144,6 +154,16 @@ class ShellCopy:
             manager.db_cache_size = sys.maxsize
             manager.writeout_cache = manager.end_session = _ignore
         self.shell.logger.log_active = False
+
+
+def _leave_out_the_middle(traceback: Any) -> None:
+    """IPython looks up the source of every frame; for an endless recursion that takes longer than a trial."""
+    frames = []
+    while traceback is not None:
+        frames.append(traceback)
+        traceback = traceback.tb_next
+    if len(frames) > 2 * _FRAMES_SHOWN:
+        frames[_FRAMES_SHOWN - 1].tb_next = frames[-_FRAMES_SHOWN]
 
 
 def _ignore(*_args: Any, **_kwargs: Any) -> None:

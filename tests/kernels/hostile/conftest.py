@@ -45,7 +45,7 @@ SETUP = """
 import sys
 sys.path.append({here!r})
 import kernel_watch
-import os, random, pickle
+import os, random, pickle, sqlite3
 import numpy as np
 import pandas as pd
 import matplotlib
