@@ -21,7 +21,7 @@ from jupyter_mlagent.errors import KernelError
 from jupyter_mlagent.events import Failed, Ranked, SuggestEvent
 from jupyter_mlagent.journal import Journal, SuggestionRecord
 from jupyter_mlagent.records import Cell, Verdict
-from jupyter_mlagent.session import Session
+from jupyter_mlagent.session import Acceptance, Session
 from mlagent_kernel.history import OWN_COMMANDS
 
 T = TypeVar("T")
@@ -89,7 +89,18 @@ class Companion:
             trials=KernelTrials(self._link),
             journal=MomentaryJournal(),
         )
+        self._watchers: list[Callable[[], None]] = []
+        self.accepted: Acceptance | None = None
+        """What was accepted last."""
         atexit.register(self.close)
+
+    def follow(self, watcher: Callable[[], None]) -> None:
+        """Call `watcher` after every verdict, wherever it was given, and after every request."""
+        self._watchers.append(watcher)
+
+    def _tell(self) -> None:
+        for watcher in self._watchers:
+            watcher()
 
     @property
     def cells(self) -> tuple[Cell, ...]:
@@ -107,6 +118,17 @@ class Companion:
             raise
         return done.result()
 
+    def accept(self, proposal_id: str) -> Acceptance:
+        """Raises MlagentError when there is no such proposal, or it no longer fits."""
+        self.accepted = self.session.accept(proposal_id, self.cells)
+        self._tell()
+        return self.accepted
+
+    def reject(self, proposal_id: str, reason: str = "") -> None:
+        """Raises MlagentError when there is no such proposal."""
+        self.session.reject(proposal_id, reason)
+        self._tell()
+
     def suggest(
         self, on_event: Callable[[SuggestEvent], None], *, candidates: int | None, hint: str
     ) -> Ranked | Failed:
@@ -121,7 +143,10 @@ class Companion:
                         last = event
             return last or Failed(request_id="", message="The engine ended without an answer; try again.")
 
-        return self.wait(follow(self.session.suggest(self.cells, candidates=candidates, hint=hint)))
+        try:
+            return self.wait(follow(self.session.suggest(self.cells, candidates=candidates, hint=hint)))
+        finally:
+            self._tell()
 
     def close(self) -> None:
         """End the engine's worker and the loop; harmless when called twice."""

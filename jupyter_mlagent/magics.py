@@ -102,7 +102,7 @@ class MlagentMagics(Magics):  # type: ignore[misc]
     def run_accepted(self, proposal_id: str) -> str:
         """Record the verdict, run the tried source in this kernel, compare; returns the source."""
         companion = self._ready()
-        acceptance = companion.session.accept(proposal_id, companion.cells)
+        acceptance = companion.accept(proposal_id)
         shell = self.shell
         shell.run_cell(acceptance.source, store_history=False)
         self._remember(acceptance.source)
@@ -122,7 +122,7 @@ class MlagentMagics(Magics):  # type: ignore[misc]
 
     def _reject(self, arguments: argparse.Namespace) -> None:
         candidate = self._ranked(arguments.rank)
-        self._ready().session.reject(candidate.proposal.id, " ".join(arguments.reason))
+        self._ready().reject(candidate.proposal.id, " ".join(arguments.reason))
 
     def _status(self, _: argparse.Namespace) -> None:
         companion = self._ready()

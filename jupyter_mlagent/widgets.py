@@ -28,7 +28,7 @@ MUTED = "var(--jp-ui-font-color2, #757575)"
 class ProposalView:
     """One request: a line of progress that becomes the ranked table with buttons.
 
-    `run_accepted` runs a proposal in the kernel and returns its source; it raises MlagentError.
+    `run_accepted` accepts a proposal and runs it in the kernel; it raises MlagentError.
     """
 
     def __init__(self, companion: Companion, run_accepted: Callable[[str], str]) -> None:
@@ -41,7 +41,9 @@ class ProposalView:
         self._rows = ipywidgets.VBox()
         self._output = ipywidgets.Output()
         self._tokens = self._tried = 0
+        self._candidates: tuple[Candidate, ...] = ()
         self.box = ipywidgets.VBox([self._progress, self._rows, self._output])
+        companion.follow(self._refresh)
 
     def show(self) -> None:
         from IPython.display import display
@@ -76,7 +78,21 @@ class ProposalView:
             self._say("No usable candidate this time; ask again, or with more --candidates.")
             return
         self._say(f"{metric.expression if metric else 'no metric'} · {event.timings.total_seconds:.1f} s")
-        self._rows.children = tuple(self._row(candidate, metric) for candidate in event.candidates)
+        self._candidates = event.candidates
+        self._refresh()
+
+    def _refresh(self) -> None:
+        """Show what became of the candidates: each waits, or got a verdict here or by `%mlagent`."""
+        mine = {candidate.proposal.id for candidate in self._candidates}
+        session, accepted = self._companion.session, self._companion.accepted
+        if accepted is not None and accepted.proposal_id in mine:
+            self._say("Accepted; it ran in this kernel. Put it into a cell to keep it:")
+            self._rows.children = (self._widgets.HTML(f"<pre>{escape(accepted.source)}</pre>"),)
+            return
+        waiting = [item for item in session.outstanding if item.proposal.id in mine]
+        self._rows.children = tuple(self._row(item, session.metric) for item in waiting)
+        if mine and not waiting:
+            self._say("No candidate of this request is waiting any more.")
 
     def _row(self, candidate: Candidate, metric: Metric | None) -> Any:
         widgets = self._widgets
@@ -94,21 +110,15 @@ class ProposalView:
     def _accept(self, proposal_id: str) -> None:
         with self._output:
             try:
-                source = self._run_accepted(proposal_id)
+                self._run_accepted(proposal_id)
             except MlagentError as error:
                 self._say(str(error))
-                return
-        self._rows.children = ()
-        self._say("Accepted; it ran in this kernel. Put it into a cell to keep it:")
-        self._rows.children = (self._widgets.HTML(f"<pre>{escape(source)}</pre>"),)
 
     def _reject(self, proposal_id: str) -> None:
-        session = self._companion.session
         try:
-            session.reject(proposal_id)
+            self._companion.reject(proposal_id)
         except MlagentError as error:
             self._say(str(error))
-        self._rows.children = tuple(self._row(item, session.metric) for item in session.outstanding)
 
 
 def measured(candidate: Candidate, metric: Metric | None) -> str:

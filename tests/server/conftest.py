@@ -26,8 +26,8 @@ typing_engine = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(typing_engine)
 
 METRIC = "accuracy_score(y_val, model.predict(X_val))"
-FOREST = "model = RandomForestClassifier().fit(X_train, y_train)"
-TREE = "model = DecisionTreeClassifier().fit(X_train, y_train)"
+FOREST = "model = RandomForestClassifier(random_state=0).fit(X_train, y_train)"
+TREE = "model = DecisionTreeClassifier(random_state=0).fit(X_train, y_train)"
 NAMES = ("model", "X_train", "y_train", "X_val", "y_val", "accuracy_score")
 CLASSES = ("RandomForestClassifier", "DecisionTreeClassifier")
 CELLS = [

@@ -85,4 +85,3 @@ def test_notebook_7_loads_the_same_plugin(lab: Any, tab: Any) -> None:
     tab.press("Alt+Shift+Enter")
     tab.proposal.get_by_text("Ran for real").wait_for()
     assert "RandomForestClassifier" in tab.sources()[2]
-    assert tab.errors == []
