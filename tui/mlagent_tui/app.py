@@ -25,6 +25,8 @@ from mlagent_tui.desk.events import LATEST_COUNTS, DeskEvent, Said, Severity
 from mlagent_tui.dialogs.choice import Answer, ChoiceScreen
 from mlagent_tui.hangup import leave_now, let_go_of_terminal
 from mlagent_tui.news import News
+from mlagent_tui.notebook.graphics import Graphics, has_graphics
+from mlagent_tui.notebook.images import draw_with
 from mlagent_tui.notebook.screen import NotebookScreen
 from mlagent_tui.settings.model import Settings
 from mlagent_tui.settings.session import session_settings
@@ -86,7 +88,14 @@ class MlagentApp(App[str | None]):
         self.desk.preview()
         self.push_screen(NotebookScreen())
         self._catch_signals()
+        self._choose_graphics()
         self.call_after_refresh(self._begin)
+
+    def _choose_graphics(self) -> None:
+        """Placeholders carry numbers as colours: they need a terminal that gets every colour as it is."""
+        can = has_graphics() and self.console.color_system == "truecolor" and not self.is_headless
+        driver = self._driver
+        draw_with(Graphics(driver.write) if can and self.settings.graphics and driver else None)
 
     def _begin(self) -> None:
         self._life = self._live()
@@ -217,6 +226,7 @@ class MlagentApp(App[str | None]):
             return
         self.settings = settings
         self.theme = settings.theme
+        self._choose_graphics()
         if self.desk.workbench is not None:
             self.desk.workbench.session.settings = session_settings(settings)
         try:

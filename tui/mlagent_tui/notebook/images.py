@@ -1,4 +1,4 @@
-"""Pictures in the terminal: two pixels a character cell, drawn with the upper half block."""
+"""Pictures in the terminal: by its graphics protocol, else two pixels a cell in half blocks."""
 
 from __future__ import annotations
 
@@ -13,18 +13,37 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+from mlagent_tui.notebook.graphics import Graphics, marks
+
 HALF_BLOCK = "▀"
 WIDEST = 100
+CELL_PIXELS = 10
+"""Of a picture in full resolution, across one character cell: about its natural size."""
 TALLEST = 30
 """Rows of text; a plot larger than that is no easier to read at this resolution."""
 MOST_PIXELS = 50_000_000
 """Above this a small file may unpack to more memory than the machine has."""
 
 
+_graphics: Graphics | None = None
+
+
+def draw_with(graphics: Graphics | None) -> None:
+    """What pictures are drawn with from now on; None: half blocks."""
+    global _graphics
+    _graphics = graphics
+    picture.cache_clear()
+
+
 @lru_cache(maxsize=32)
 def picture(encoded: str, width: int) -> tuple[Strip, ...] | None:
     """Rows of a base64 image at most `width` cells wide; None when it cannot be drawn here."""
     image = _decoded(encoded)
+    if _graphics is not None and image is not None:
+        columns, rows = fitted(image.width // CELL_PIXELS, image.height // CELL_PIXELS, width, TALLEST)
+        file = io.BytesIO()
+        image.save(file, "PNG")
+        return _graphics.place(file.getvalue(), min(columns, len(marks())), rows)
     if image is None:
         return None
     columns, rows = fitted(image.width, image.height, min(width, WIDEST), TALLEST)

@@ -31,6 +31,9 @@ class Settings(Record):
     autopilot_steps: Annotated[int, msgspec.Meta(ge=1, description="Most steps of one flight.")] = 5
     autopilot_minutes: Annotated[float, msgspec.Meta(gt=0, description="Most minutes of one flight.")] = 10.0
     editor: Annotated[str, described("Command for editing outside; empty: $VISUAL or $EDITOR.")] = ""
+    graphics: Annotated[
+        bool, described("Pictures by the terminal's graphics protocol where it has one (kitty, Ghostty).")
+    ] = True
     save_on_hangup: Annotated[
         bool, described("Save unsaved work when the terminal goes away (never over another program's).")
     ] = True
