@@ -124,15 +124,19 @@ class Environment:
             state, hash=found, cells=cells, variables=variables, metric_value=value
         )
 
-    async def attempt(self, state: EnvState, code: str, *, keep: bool = True) -> Attempt:
+    async def attempt(
+        self, state: EnvState, code: str, *, keep: bool = True, measure: bool = True
+    ) -> Attempt:
         """Try a cell in a state, which is brought back by replay where it is not alive."""
         for _ in range(2):  # a state that ended between the two calls comes back once
             async with self.live.borrowed(state.sources) as node:
+                if keep:
+                    await self.live.evict()
                 name = next(self._names) if keep else ""
                 tried = await self.live.tree_of(node).try_cell(
                     node,
                     code,
-                    self.task.metric,
+                    self.task.metric if measure else None,
                     self.settings.limits,
                     metric_before=state.metric_value,
                     keep_as=name,
@@ -177,7 +181,7 @@ class Environment:
         """
         cell = submission_cell(state.cells)
         source = submit_source(cell.source if cell is not None else "")
-        tried = await self.attempt(msgspec.structs.replace(state, metric_value=None), source, keep=False)
+        tried = await self.attempt(state, source, keep=False, measure=False)
         return await grade_submitted(self.folder, tried.trial)
 
     async def can_submit(self, state: EnvState) -> bool:
@@ -185,7 +189,7 @@ class Environment:
         cell = submission_cell(state.cells)
         if cell is None:
             return True
-        tried = await self.attempt(state, cell.source, keep=False)
+        tried = await self.attempt(state, cell.source, keep=False, measure=False)
         return tried.trial.status is TrialStatus.OK
 
 

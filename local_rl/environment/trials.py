@@ -51,9 +51,9 @@ class StateTrials:
         _metric: Metric | None,
         _limits: TrialLimits,
         *,
-        metric_before: float | None = None,
-        allow_unguarded: bool = False,
-        on_output: Callable[[dict[str, Any]], None] | None = None,
+        metric_before: float | None = None,  # noqa: ARG002 - the state knows
+        allow_unguarded: bool = False,  # noqa: ARG002 - the environment's settings say
+        on_output: Callable[[dict[str, Any]], None] | None = None,  # noqa: ARG002 - nobody watches
     ) -> Trial:
         async with self._scheduler.slot():
             attempt = await self._environment.attempt(self._state, code)

@@ -80,6 +80,8 @@ def holders(path: str, value: Any, depth: int, seen: set[int]) -> Iterator[Holde
     elif is_instance(value, ("numpy", "ndarray")):
         yield from _of_array(path, value)
     elif isinstance(value, list) and value and {type(item) for item in value} <= {int, float, str, bool}:
+        if numpy() is None:  # a notebook of plain Python
+            return
         yield Holder(path, numpy().asarray(value), owner=value)
     elif depth and id(value) not in seen:
         seen.add(id(value))

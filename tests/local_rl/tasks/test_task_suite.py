@@ -18,7 +18,18 @@ from local_rl.tasks.tables import SAMPLE_FILE
 ALL = [folder for split in Split for folder in tasks(split)]
 QUICK = ("digits", "customer-churn")
 """Starter and reference of these run in every test run; those of the others are marked slow."""
-METRICS = {"accuracy", "auc", "log_loss", "f1", "mae", "rmse", "rmsle", "quadratic_kappa", "spearman", "map@10"}
+METRICS = {
+    "accuracy",
+    "auc",
+    "log_loss",
+    "f1",
+    "mae",
+    "rmse",
+    "rmsle",
+    "quadratic_kappa",
+    "spearman",
+    "map@10",
+}
 KINDS = {
     "classification",
     "regression",
