@@ -18,6 +18,7 @@ from .holders import Holder, all_holders, holders, numpy
 _MOST_CLASSES = 0.5
 """Share of distinct values up to which labels count as classes, whose recoding is a renaming."""
 _ROUNDING = 1e-6
+_SOME_ROWS = 1_000
 _MOST_ROWS = 500_000
 """Larger tables are not searched row by row."""
 
@@ -90,26 +91,70 @@ def _by_index(holder: Holder, label: Holder) -> Any | None:
 
 
 def _alignments(count: int, everything: list[Holder]) -> Iterator[tuple[int, Any]]:
-    """(rows of a larger table, positions in it) of every table with `count` rows that was split off one."""
-    tables = [holder.values for holder in everything if holder.values.ndim == 2]
+    """(rows of a larger table, positions in it) wherever `count` rows were split off one: told by equal rows
+    of tables, images or texts, and by the row numbers that pandas keeps through a split.
+    """
+    tables = [holder.values for holder in everything if _identifies_rows(holder.values)]
     for small in tables:
-        if len(small) != count or small.shape[1] < 2:
+        if len(small) != count:
             continue
         for large in tables:
-            if count < len(large) <= _MOST_ROWS and large.shape[1] == small.shape[1]:
+            if count < len(large) <= _MOST_ROWS and large.shape[1:] == small.shape[1:]:
                 positions = _rows_in(small, large)
                 if positions is not None:
                     yield len(large), positions
+    lengths = {len(holder.values) for holder in everything if len(holder.values) > count}
+    for index in _indexes(count, everything):
+        numbers = index.to_numpy()
+        if numbers.dtype.kind in "iu" and numbers.min() >= 0:
+            yield from ((length, numbers) for length in lengths if numbers.max() < length)
+
+
+def _identifies_rows(values: Any) -> bool:
+    """Whether equal rows of two such arrays are probably the same row of data."""
+    if values.ndim == 1:
+        return values.dtype.kind in "OU" and _is_text(values)
+    return bool(values[0].size > 1)
+
+
+def _is_text(values: Any) -> bool:
+    first = values[0]
+    return isinstance(first, str) and len(set(values[:_SOME_ROWS].tolist())) > _MOST_CLASSES * min(
+        len(values), _SOME_ROWS
+    )
+
+
+def _indexes(count: int, everything: list[Holder]) -> list[Any]:
+    """The different pandas indexes of `count` rows."""
+    found: list[Any] = []
+    for holder in everything:
+        index = holder.index
+        if index is None or len(index) != count or any(index is other for other in found):
+            continue
+        if not any(index.equals(other) for other in found):
+            found.append(index)
+    return found
 
 
 def _rows_in(small: Any, large: Any) -> Any | None:
     """Where the rows of one table stand in another; None unless all do. Equal rows are taken in order."""
-    where: dict[bytes, list[int]] = {}
-    for position in range(len(large) - 1, -1, -1):
-        where.setdefault(large[position].tobytes(), []).append(position)
+    if small.ndim == large.ndim == 1:
+        keys, wanted = large.tolist(), small.tolist()
+    else:
+        try:
+            wanted = [row.tobytes() for row in small.astype(large.dtype, copy=False)]
+        except (TypeError, ValueError):
+            return None
+        keys = [row.tobytes() for row in large]
+    where: dict[Any, list[int]] = {}
+    try:
+        for position in range(len(keys) - 1, -1, -1):
+            where.setdefault(keys[position], []).append(position)
+    except TypeError:  # objects that cannot be looked up
+        return None
     positions = []
-    for row in small.astype(large.dtype, copy=False):
-        found = where.get(row.tobytes())
+    for row in wanted:
+        found = where.get(row)
         if not found:
             return None
         positions.append(found.pop() if len(found) > 1 else found[0])

@@ -59,6 +59,56 @@ def test_arrays_split_off_arrays_follow_by_their_rows() -> None:
     assert (y_train == trained).all()
 
 
+def _follows(names: dict[str, Any], rows: Any) -> bool:
+    """Whether the labels of all data, shuffled, are at `rows` what the held-out labels became."""
+    before = np.array(names["y_val"])
+    trained = np.array(names["y_train"])
+    labels.shuffle(labels.find(names, ("y_val",)), SEED)
+    now = np.array(names["y_val"])
+    assert (now != before).any()
+    assert (np.array(names["y_train"]) == trained).all()
+    return bool((np.array(names["y"])[rows] == now).all())
+
+
+def test_the_array_that_a_frame_was_made_of_follows_by_row_number() -> None:
+    X = np.random.default_rng(2).normal(size=(150, 4))
+    y = (X[:, 0] > 0).astype(int)
+    df = pd.DataFrame(X).assign(y=y.copy())
+    X_train, X_val, y_train, y_val = train_test_split(df.drop(columns="y"), df["y"].copy(), random_state=0)
+    del df
+    rows = y_val.index.to_numpy()
+    assert _follows({"y": y, "X_train": X_train, "X_val": X_val, "y_train": y_train, "y_val": y_val}, rows)
+
+
+def test_labels_without_an_index_follow_by_that_of_their_features() -> None:
+    df = frame()
+    y = (df["kind"] == "yes").to_numpy().astype(int)
+    X_train, X_val, y_train, y_val = train_test_split(df[["a", "b"]], y, random_state=0)
+    rows = X_val.index.to_numpy()
+    assert _follows({"y": y, "X_train": X_train, "X_val": X_val, "y_train": y_train, "y_val": y_val}, rows)
+
+
+def test_labels_of_texts_and_of_images_follow_by_what_they_label() -> None:
+    rng = np.random.default_rng(3)
+    y = rng.integers(0, 3, size=120)
+    texts = [f"text {number} of kind {kind}" for number, kind in enumerate(y)]
+    images = rng.normal(size=(120, 5, 5))
+    for X in (texts, images):
+        X_train, X_val, y_train, y_val = train_test_split(X, y.copy(), random_state=0)
+        order = {text: row for row, text in enumerate(texts)}
+        where = {image.tobytes(): row for row, image in enumerate(images)}
+        rows = [order[item] if isinstance(item, str) else where[item.tobytes()] for item in X_val]
+        names = {
+            "X": X,
+            "y": y.copy(),
+            "X_train": X_train,
+            "X_val": X_val,
+            "y_train": y_train,
+            "y_val": y_val,
+        }
+        assert _follows(names, rows)
+
+
 def test_recodings_and_copies_follow() -> None:
     y_val = pd.Series(["no", "yes", "yes", "no", "maybe", "yes", "no", "no"] * 4)
     names: dict[str, Any] = {
