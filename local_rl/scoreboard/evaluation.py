@@ -94,9 +94,10 @@ class Results:
     def add(self, trajectory: Trajectory) -> None:
         """On disk when this returns."""
         path = self.folder / TRAJECTORIES_FILE
-        cut_short = path.exists() and not path.read_bytes().endswith(b"\n") and path.stat().st_size > 0
+        whole = path.read_bytes().rfind(b"\n") + 1 if path.exists() else 0
         with path.open("ab") as file:
-            file.write((b"\n" if cut_short else b"") + msgspec.json.encode(trajectory) + b"\n")
+            file.truncate(whole)  # a last line cut short by a crash
+            file.write(msgspec.json.encode(trajectory) + b"\n")
             file.flush()
             os.fsync(file.fileno())
 

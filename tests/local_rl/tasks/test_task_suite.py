@@ -57,6 +57,10 @@ def test_the_suite_has_the_published_spread() -> None:
     assert set(chain.from_iterable(folder.spec.tags for folder in ALL)) >= KINDS
 
 
+def test_nine_tasks_to_learn_from_and_ten_to_be_judged_by() -> None:
+    assert [len(tasks(split)) for split in Split] == [9, 10]
+
+
 def test_ids_are_those_of_the_folders_and_stand_once() -> None:
     assert [folder.id for folder in ALL] == [folder.path.name for folder in ALL]
     assert len({folder.id for folder in ALL}) == len(ALL)
