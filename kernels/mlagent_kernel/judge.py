@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from .channel import LineWriter
@@ -53,6 +55,8 @@ def run(
     """Be the judge in a freshly forked, confined process."""
     events = LineWriter(ends.events)
     inheritance.settle(ends)
+    # The kernel's own streams wait seconds for a thread that this copy lacks; warnings are no part of a score.
+    sys.stdout = sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
     events.send({"kind": "running"})
     events.send({"kind": "judged", **answer(question, namespace)})
     os.read(ends.requests, 1)

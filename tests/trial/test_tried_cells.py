@@ -93,3 +93,13 @@ async def test_a_kernel_that_cannot_be_forked_is_copied_by_replay(classifier: An
     assert trial.status is TrialStatus.OK
     assert trial.metric_after is not None and trial.metric_after > 0.9
     assert trial.reason
+
+
+async def test_a_metric_that_warns_is_read_as_quickly_as_another(notebook: Any) -> None:
+    """A kernel's stderr waits for its own thread, which no copy has: three seconds for each warning."""
+    await notebook.run(
+        "import warnings\ndef score():\n    for number in range(5): warnings.warn(f'{number} is odd')\n    return 0.5"
+    )
+    metric = Metric(expression="score()", direction=Direction.MAXIMIZE)
+    reading = await notebook.trials.read_metric(metric, TrialLimits(metric_seconds=5.0))
+    assert reading.value == 0.5, reading.reason
