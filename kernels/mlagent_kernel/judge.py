@@ -55,7 +55,7 @@ def run(
     """Be the judge in a freshly forked, confined process."""
     events = LineWriter(ends.events)
     inheritance.settle(ends)
-    # The kernel's own streams wait seconds for a thread that this copy lacks; warnings are no part of a score.
+    # The kernel's streams wait seconds for a thread that this copy lacks; warnings are no part of a score.
     sys.stdout = sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
     events.send({"kind": "running"})
     events.send({"kind": "judged", **answer(question, namespace)})

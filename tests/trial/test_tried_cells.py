@@ -98,7 +98,9 @@ async def test_a_kernel_that_cannot_be_forked_is_copied_by_replay(classifier: An
 async def test_a_metric_that_warns_is_read_as_quickly_as_another(notebook: Any) -> None:
     """A kernel's stderr waits for its own thread, which no copy has: three seconds for each warning."""
     await notebook.run(
-        "import warnings\ndef score():\n    for number in range(5): warnings.warn(f'{number} is odd')\n    return 0.5"
+        "import warnings\ndef score():\n"
+        "    for number in range(5): warnings.warn(f'{number} is odd')\n"
+        "    return 0.5"
     )
     metric = Metric(expression="score()", direction=Direction.MAXIMIZE)
     reading = await notebook.trials.read_metric(metric, TrialLimits(metric_seconds=5.0))
