@@ -71,6 +71,7 @@ class Lab:
             "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
             "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
             "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+            "IPYTHONDIR": str(folder / "ipython"),
             "MLAGENT_HOME": str(folder / "mlagent"),
             "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "kernels")]),
             **environment,

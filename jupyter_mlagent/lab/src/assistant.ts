@@ -11,13 +11,8 @@ import { Channel } from './channel';
 import type { Choice } from './choices';
 import { Flight } from './flight';
 import { KernelWatch } from './kernelwatch';
-import type {
-  Direction,
-  IEngineStatus,
-  IMetric,
-  ServerMessage,
-  SessionEvent
-} from './messages';
+import type { Direction, IMetric, ServerMessage } from './messages';
+import { Mirror } from './mirror';
 import { SuggestionModel } from './model';
 import type { ModelStore } from './modelstore';
 import { Placement } from './placement';
@@ -37,15 +32,14 @@ export class NotebookAssistant implements IDisposable {
   readonly model: SuggestionModel;
   readonly channel: Channel;
   readonly verdicts: Verdicts;
-  metric: IMetric | null = null;
-  engine: IEngineStatus | null = null;
-  journalProblem = '';
+  readonly mirror: Mirror;
   /** Accepted steps that were taken back since the page was loaded. */
   undone = 0;
 
   constructor(private _options: NotebookAssistant.IOptions) {
     const { panel, trans } = _options;
     this.model = new SuggestionModel(trans);
+    this.mirror = new Mirror(this.model, trans);
     this.channel = new Channel(panel.context.localPath, trans);
     const applier = new Applier(panel, trans);
     const cells = () => this._cells();
@@ -72,6 +66,8 @@ export class NotebookAssistant implements IDisposable {
       this._changed.emit();
     });
     this._kernel = new KernelWatch(panel.sessionContext, () => this._kernelLost());
+    this.mirror.changed.connect(() => this._changed.emit());
+    this.mirror.appeared.connect(this._appeared, this);
     this.channel.received.connect(this._heard, this);
     this.channel.connectedChanged.connect(this._connected, this);
     panel.context.pathChanged.connect(this._renamed, this);
@@ -210,6 +206,7 @@ export class NotebookAssistant implements IDisposable {
     this.channel.dispose();
     this._placement.dispose();
     this._kernel.dispose();
+    Signal.clearData(this.mirror);
     Signal.clearData(this);
   }
 
@@ -221,7 +218,7 @@ export class NotebookAssistant implements IDisposable {
       const message = this._options.trans.__(
         'The Jupyter server cannot be reached at the moment.'
       );
-      this._show({ type: 'failed', message });
+      this.mirror.show({ type: 'failed', message });
       return false;
     }
     this._placement.show();
@@ -230,77 +227,27 @@ export class NotebookAssistant implements IDisposable {
   }
 
   private _heard(_: Channel, message: ServerMessage): void {
-    switch (message.type) {
-      case 'room_state':
-        this.metric = message.metric;
-        this.engine = message.engine;
-        this.journalProblem = message.journal_problem;
-        this.model.working = message.working;
-        this.model.flying = message.flying;
-        this._restore(message.events);
-        this._changed.emit();
-        break;
-      case 'engine_changed':
-        this.engine = message.engine;
-        this._changed.emit();
-        break;
-      case 'metric_changed':
-        this.metric = message.metric;
-        this._changed.emit();
-        break;
-      case 'working':
-        this.model.working = message.working;
-        this.model.flying = message.flying;
-        this.model.touch();
-        break;
-      case 'apply':
-        void this._flight.apply(message);
-        break;
-      case 'retract':
-        this._flight.retract(message.cell_id);
-        break;
-      case 'problem':
-        this.model.notices.push(message.message);
-        this.model.touch();
-        break;
-      case 'accepted':
-      case 'done':
-      case 'found_metrics':
-      case 'completion':
-        break;
-      default:
-        this._show(message);
-    }
-  }
-
-  private _show(event: SessionEvent): void {
-    this.model.apply(event);
-    if (event.type === 'started' || event.type === 'failed') {
-      this._placement.show();
+    this.mirror.hear(message);
+    if (message.type === 'apply') {
+      void this._flight.apply(message);
+    } else if (message.type === 'retract') {
+      this._flight.retract(message.cell_id);
     }
     this._check();
   }
 
-  /** After a reload or a lost connection: what the server remembers, below the cell it belongs to. */
-  private _restore(events: SessionEvent[]): void {
-    if (events.length === 0) {
-      if (this.model.pending) {
-        this.model.stale = this._options.trans.__(
-          'The Jupyter server was restarted; these proposals are gone. Ask again.'
-        );
-        this.model.touch();
-      }
+  /** Show the view below the cell that a request belongs to. */
+  private _appeared(_: Mirror, when: 'now' | 'before'): void {
+    if (when === 'now') {
+      this._placement.show();
       return;
     }
-    this.model.replay(events);
     const anchor = this.model.current?.proposal?.anchor.cell_id;
     this._placement.hostId = this._placement.hostId ?? anchor ?? null;
-    if (this.model.pending || this.model.working) {
-      void this.panel.revealed.then(() => {
-        this._placement.show();
-        this._check();
-      });
-    }
+    void this.panel.revealed.then(() => {
+      this._placement.show();
+      this._check();
+    });
   }
 
   private _makeView(): ProposalView {

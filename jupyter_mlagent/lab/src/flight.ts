@@ -3,7 +3,7 @@ import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { Applier } from './applier';
 import type { Channel } from './channel';
 import type { ICellRecord, ServerMessage } from './messages';
-import type { IFlightLine } from './model';
+import type { IFlightLine } from './shown';
 
 type Apply = Extract<ServerMessage, { type: 'apply' }>;
 

@@ -1,38 +1,8 @@
-import type * as nbformat from '@jupyterlab/nbformat';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { type ISignal, Signal } from '@lumino/signaling';
 
-import type {
-  ICandidate,
-  IMetric,
-  IProposal,
-  ITimings,
-  ITrial,
-  SessionEvent,
-  Verdict
-} from './messages';
-
-/** One candidate as far as it is known. */
-export interface IShown {
-  index: number;
-  plan: string;
-  code: string;
-  proposal: IProposal | null;
-  trying: boolean;
-  trial: ITrial | null;
-  outputs: nbformat.IOutput[];
-  rank: number | null;
-  verdict: Verdict | null;
-}
-
-/** One line of a flight. */
-export interface IFlightLine {
-  step: number;
-  text: string;
-  kept: boolean;
-  cellId: string | null;
-  proposalId: string | null;
-}
+import type { ICandidate, IMetric, ITimings, SessionEvent, Verdict } from './messages';
+import { emptyShown, type IFlightLine, type IShown, rankedShown } from './shown';
 
 /** The request of a notebook, grown from events; the same events always give the same model. */
 export class SuggestionModel {
@@ -261,17 +231,7 @@ export class SuggestionModel {
   private _reply(index: number): IShown {
     let shown = this._order.find(one => one.index === index);
     if (!shown) {
-      shown = {
-        index,
-        plan: '',
-        code: '',
-        proposal: null,
-        trying: false,
-        trial: null,
-        outputs: [],
-        rank: null,
-        verdict: null
-      };
+      shown = emptyShown(index);
       this._order = [...this._order, shown];
     }
     return shown;
@@ -286,17 +246,7 @@ export class SuggestionModel {
 
   private _rank(candidates: ICandidate[]): void {
     const looked = this._moved ? this.current?.proposal?.id : undefined;
-    this._order = candidates.map((candidate, i) => ({
-      index: i,
-      plan: candidate.proposal.plan,
-      code: candidate.proposal.code,
-      proposal: candidate.proposal,
-      trying: false,
-      trial: candidate.trial,
-      outputs: candidate.trial.outputs,
-      rank: candidate.rank,
-      verdict: null
-    }));
+    this._order = candidates.map(rankedShown);
     const at = this._order.findIndex(one => one.proposal?.id === looked);
     this._position = Math.max(0, at);
     this.ranked = true;

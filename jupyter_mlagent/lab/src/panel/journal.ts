@@ -59,7 +59,7 @@ export class JournalSection extends Section {
   }
 
   private _row(step: IStep, steps: IStep[]): HTMLElement {
-    const after = step.metric_after === null ? step.status : shortNumber(step.metric_after);
+    const after = step.metric_after === null ? step.status.replaceAll('_', ' ') : shortNumber(step.metric_after);
     const words = verdictWords(step, this._trans);
     const row = element('li', '', `${step.plan} — ${after} (${words})`, {
       tabindex: '-1'

@@ -40,7 +40,7 @@ export class MetricSection extends Section {
 
   show(assistant: NotebookAssistant | null): void {
     this._assistant = assistant;
-    const metric = assistant?.metric;
+    const metric = assistant?.mirror.metric;
     const words = directionWords(metric?.direction ?? null, this._trans);
     setText(
       this._now,

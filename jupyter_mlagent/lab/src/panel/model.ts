@@ -39,7 +39,7 @@ export class ModelSection extends Section {
   }
 
   show(assistant: NotebookAssistant | null): void {
-    const engine = assistant?.engine;
+    const engine = assistant?.mirror.engine;
     if (!engine) {
       setText(this._state, this._trans.__('Open a notebook to use the model.'));
       return;

@@ -5,7 +5,7 @@ import {
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { IDisposable } from '@lumino/disposable';
 
-import type { IShown } from '../model';
+import type { IShown } from '../shown';
 import { diffLines } from '../diff';
 import { element } from './dom';
 

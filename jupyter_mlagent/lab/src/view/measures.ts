@@ -1,7 +1,8 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { circumstances, directionWords, sideEffects, worth } from '../measure';
-import type { IShown, SuggestionModel } from '../model';
+import type { SuggestionModel } from '../model';
+import type { IShown } from '../shown';
 import { element, setList, setText } from './dom';
 
 /** What a trial measured, how it ran, and what it wanted to do outside its own memory. */
