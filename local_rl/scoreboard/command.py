@@ -14,6 +14,7 @@ from jupyter_mlagent import __version__, paths
 from jupyter_mlagent.cli.options import parse_duration, run_async
 from jupyter_mlagent.errors import MlagentError
 from local_rl.scoreboard.evaluation import Results, evaluate, jobs_for
+from local_rl.scoreboard.peers.run import Peer, PeerSettings, run_peer
 from local_rl.scoreboard.records import EvaluationConfig, PolicyName, Trajectory
 from local_rl.scoreboard.report import Evaluated, html
 from local_rl.scoreboard.statistics import compare
@@ -119,6 +120,52 @@ def report(
     """Put evaluations side by side; the first is compared with each of the others."""
     out.mkdir(parents=True, exist_ok=True)
     _write([Results(folder) for folder in folders], out, Console(soft_wrap=True))
+
+
+@app.command("peer")
+def peer(
+    which: Annotated[Peer, typer.Argument(help="Which one.")],
+    python: Annotated[
+        str, typer.Option("--python", help="Interpreter of the environment it is installed in.")
+    ],
+    seconds: Annotated[str, typer.Option("--seconds", help="Its time for each task, e.g. 60s.")] = "60s",
+    split: Annotated[Split, typer.Option("--split")] = Split.HELD_OUT,
+    task: Annotated[list[str] | None, typer.Option("--task", help="Only these; may be repeated.")] = None,
+    runs: Annotated[int, typer.Option("--runs", min=1)] = 1,
+    seed: Annotated[int, typer.Option("--seed")] = 0,
+    url: Annotated[str, typer.Option("--url", help="OpenAI-compatible server, for AIDE.")] = "",
+    model: Annotated[str, typer.Option("--model", help="The server's name of the model, for AIDE.")] = "",
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for the results.", metavar="DIR")] = None,
+) -> None:
+    """Run FLAML or AIDE on the same tasks for the same time; compare with `mlagent eval report`."""
+    settings = PeerSettings(python=python, seconds=parse_duration(seconds), seed=seed, url=url, model=model)
+    console = Console(soft_wrap=True)
+    config = EvaluationConfig(
+        policy=PolicyName(name=which.value, model=model or which.value),
+        steps=1,
+        candidates=1,
+        seed=seed,
+        seconds=settings.seconds,
+        trial_seconds=settings.seconds,
+        package_version=__version__,
+    )
+    results = Results(out or paths.data_dir() / "scoreboard" / which.value)
+    results.claim(config)
+    there = {trajectory.key for trajectory in results.read()}
+    folders = [find(wanted) for wanted in task] if task else list(tasks(split))
+    for run in range(runs):
+        for folder in folders:
+            if (folder.id, folder.starter.name, run) in there:
+                continue
+            trajectory = run_peer(which, folder, settings, run)
+            if trajectory is None:
+                console.print(f"{folder.id}: {which.value} takes no task of this kind", highlight=False)
+                continue
+            results.add(trajectory)
+            note = f" ({trajectory.stopped})" if trajectory.stopped else ""
+            line = f"{folder.id}: {trajectory.gain:+.1%} in {trajectory.seconds:.0f} s{note}"
+            console.print(line, highlight=False, markup=False)
+    _write([results], results.folder, console)
 
 
 def _write(results: list[Results], folder: Path, console: Console) -> None:
