@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_mlagent.engine.api import Engine
-from jupyter_mlagent.errors import NotebookError
 from jupyter_mlagent.journal import Journal
 from jupyter_mlagent.kernel import CellRun, LocalKernel
 from jupyter_mlagent.notebook import Gain, NotebookFile, RemovedCell, open_notebook
@@ -89,10 +88,7 @@ class Workbench:
 
     async def run_cell(self, cell_id: str) -> CellRun:
         """Run one code cell as it stands. Raises NotebookError (it is gone) and KernelError."""
-        cell = next((cell for cell in self.notebook.cells if cell.id == cell_id), None)
-        if cell is None:
-            raise NotebookError(f"There is no cell {cell_id} any more; nothing was run.")
-        return await self._run(cell_id, cell.source)
+        return await self._run(cell_id, self.notebook.source(cell_id))
 
     async def restart(self) -> None:
         """A fresh kernel for the same notebook; its outputs stay, its variables are gone."""

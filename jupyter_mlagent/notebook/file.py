@@ -14,7 +14,7 @@ import msgspec
 
 from jupyter_mlagent.errors import NotebookError
 from jupyter_mlagent.notebook.read import check_language, kernelspec_of, parse_notebook, read_bytes
-from jupyter_mlagent.notebook.record import cell_record
+from jupyter_mlagent.notebook.record import cell_record, encodable
 from jupyter_mlagent.notebook.structure import FIRST_MINOR_WITH_IDS, assign_ids
 from jupyter_mlagent.notebook.write import Fingerprint, create_file, replace_file, serialise
 from jupyter_mlagent.records import Cell, Metric, Operator, Record, State, Variable
@@ -85,6 +85,10 @@ class NotebookFile:
     def cells(self) -> tuple[Cell, ...]:
         """All cells in order, outputs clipped (see `record.py`)."""
         return tuple(cell_record(cell) for cell in self.node["cells"])
+
+    def source(self, cell_id: str) -> str:
+        """Of one cell; unlike `cells` it costs nothing in a long notebook."""
+        return encodable(self.node["cells"][self._position(cell_id)]["source"])
 
     def state(self, variables: Sequence[Variable] = (), metric_value: float | None = None) -> State:
         """The notebook at this moment, with what the kernel holds."""
