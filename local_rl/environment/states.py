@@ -41,6 +41,14 @@ class EnvState(Record):
         )
 
 
+def from_journal(state: State) -> EnvState:
+    """A state as a journal keeps it, for `Environment.rebuild`; its name is `task/notebook`."""
+    task_id, _, notebook = state.notebook.rpartition("/")
+    return EnvState(
+        hash="", task_id=task_id, notebook=notebook, cells=state.cells, metric_value=state.metric_value
+    )
+
+
 def fingerprint(folder: TaskFolder) -> str:
     """Of what a replay depends on beside the cells: the task, and the code that makes its data."""
     digest = hashlib.sha256((folder.path / SPEC_FILE).read_bytes().split(b"[measured]")[0])

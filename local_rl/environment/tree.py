@@ -178,10 +178,8 @@ class StateTree:
         """The metric in a node as it stands."""
         request = {"do": "try", "node": node, "spec": _spec(None, metric, None, limits)}
         report = await self._request(request, _patience(limits), lambda _: None)
-        found = report.get("metric") or {}
-        return MetricReading(
-            value=found.get("value"), reason=found.get("reason") or report.get("reason") or LOST
-        )
+        found = report.get("metric") or {"reason": report.get("reason") or LOST}
+        return MetricReading(value=found.get("value"), reason=found.get("reason", ""))
 
     async def variables(self, node: str) -> tuple[Variable, ...]:
         report = await self._request({"do": "probe", "node": node}, _PATIENCE_FLOOR, lambda _: None)

@@ -11,6 +11,8 @@ from jupyter_mlagent.engine.fake import ScriptedEngine
 from jupyter_mlagent.errors import MlagentError
 from jupyter_mlagent.journal import Journal
 from jupyter_mlagent.records import Direction
+from local_rl.environment.environment import Environment
+from local_rl.environment.states import from_journal
 from local_rl.scoreboard.evaluation import JOURNAL_FILE, TRAJECTORIES_FILE, Results, evaluate, jobs_for
 from local_rl.scoreboard.records import EvaluationConfig, PolicyName, StepRow, Trajectory, TriedCell
 from local_rl.scoreboard.report import Evaluated, html
@@ -54,8 +56,23 @@ async def test_an_evaluation_scores_steps_and_goes_on_where_it_stopped(
     assert [cell.status for cell in row.tried] == ["ok", "error"]
     assert both[0].gain > 0.9
     assert {request.options.seed for request in engine.requests} == {8, 9, 1008, 1009}
+
+
+async def test_a_state_in_the_journal_is_rebuilt(line_task: TaskFolder, tmp_path: Path) -> None:
+    results = Results(tmp_path / "out")
+    engine = ScriptedEngine([GOOD, BAD, BAD, BAD])
+    jobs = jobs_for([line_task], 1, starter=True, late=False)
+    await evaluate([line_task], jobs, engine, CONFIG, results)
+
     with Journal.open(results.folder / JOURNAL_FILE) as journal:
-        assert len(journal.steps()) > 0
+        later = max(journal.full_steps(), key=lambda step: len(step.state.cells)).state
+    async with Environment(line_task) as environment:
+        rebuilt = await environment.rebuild(from_journal(later))
+        measured = msgspec.structs.replace(from_journal(later), metric_value=None)
+
+        assert rebuilt.sources[-1].startswith("from sklearn.linear_model")
+        assert (await environment.rebuild(measured)).metric_value == pytest.approx(later.metric_value)
+        assert await environment.grade(rebuilt) < 3
 
 
 def test_a_line_cut_short_is_left_out(tmp_path: Path) -> None:
