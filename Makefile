@@ -108,13 +108,13 @@ $(STAMPS)/project: $(STAMPS)/engine pyproject.toml
 
 lab: model lab-build  ## JupyterLab on a copy of an example notebook, with the extension
 	@mkdir -p build/lab && cp -n examples/breast_cancer.ipynb build/lab/ 2>/dev/null || true
-	@$(VENV)/bin/jupyter lab build/lab/breast_cancer.ipynb
+	@$(VENV)/bin/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) build/lab/breast_cancer.ipynb
 
 lab-build: $(STAMPS)/lab  ## The JupyterLab extension, from its sources (needs Node 20 or newer)
 
 lab-modules: $(STAMPS)/node
 
-$(STAMPS)/node: $(STAMPS)/project $(LAB)/package.json $(LAB)/yarn.lock
+$(STAMPS)/node: $(LAB)/package.json $(LAB)/yarn.lock | $(STAMPS)/project
 	@node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)' 2>/dev/null || { \
 		echo "JupyterLab's extension needs Node.js 20 or newer: install it" \
 			"(apt install nodejs, brew install node) and run make again." >&2; exit 1; }
