@@ -33,7 +33,7 @@ async def test_p_runs_the_notebook_first_then_ranks_by_what_was_measured(opened,
         assert [row.trial.metric_after for row in board.shown[:2]] == [0.9532, 0.9123]
         best, second = shown(app, "#candidates").splitlines()[:2]
         assert "random forest" in best
-        assert "0.8889 → 0.9532" in best
+        assert "→ 0.9532" in best
         assert "+7.2%" in best
         assert "decision" in second
         assert app.screen.panel.has_focus
