@@ -27,6 +27,9 @@ METRICS = {
 }
 """A task's metric to FLAML's. Kappa: the rank as a number, rounded; RMSLE: the logarithm of the target."""
 CLASSES = ("accuracy", "auc", "f1", "log_loss", "macro_f1", "map@3")
+PROSE_SHARE, TOPICS = 0.5, 100
+"""A text column with more distinct values than this share of its rows is prose: so many numbers."""
+DATE = r"\d{4}-\d{2}-\d{2}"
 NOT_APPLICABLE = 3
 """Exit code for tasks that are no table of features."""
 
@@ -61,9 +64,10 @@ def _solve(job: dict[str, Any], train: Any, test: Any, sample: Any, target: str,
         truth = truth.map({label: code for code, label in enumerate(labels)})
     elif metric == "rmsle":
         truth = np.log1p(truth)
+    known, asked = _numbers_and_categories(train[features], test[features])
     automl = AutoML()
     automl.fit(
-        _plain(train[features]),
+        known,
         np.asarray(truth),
         task="classification" if classes else "regression",
         metric=METRICS[metric] if len(labels) < 3 or metric != "auc" else "roc_auc_ovr",
@@ -73,7 +77,6 @@ def _solve(job: dict[str, Any], train: Any, test: Any, sample: Any, target: str,
         n_jobs=-1,
         verbose=0,
     )
-    asked = _plain(test[features])
     answer = test[["id"]].copy()
     columns = [name for name in sample.columns if name != "id"]
     if metric in ("auc", "log_loss", "map@3"):
@@ -102,10 +105,40 @@ def _solve(job: dict[str, Any], train: Any, test: Any, sample: Any, target: str,
     return answer
 
 
-def _plain(table: Any) -> Any:
-    """Text columns as categories, which is what FLAML takes."""
-    words = table.select_dtypes(exclude="number").columns
-    return table.astype(dict.fromkeys(words, "category"))
+def _numbers_and_categories(train: Any, test: Any) -> tuple[Any, Any]:
+    """Words as categories that mean the same in both tables (FLAML codes each on its own), prose as topics,
+    dates as dates.
+    """
+    import pandas as pd
+
+    train, test = train.copy(), test.copy()
+    for name in train.select_dtypes(exclude="number").columns:
+        words = pd.concat([train[name], test[name]]).dropna().astype(str)
+        if words.nunique() > PROSE_SHARE * len(words) and words.str.count(" ").mean() >= 3:
+            _add_topics(train, test, name)
+            continue
+        if words.str.fullmatch(DATE).all():
+            for table in (train, test):
+                table[name] = pd.to_datetime(table[name])
+            continue
+        kind = pd.CategoricalDtype(sorted(words.unique()))
+        for table in (train, test):
+            table[name] = table[name].astype(str).where(table[name].notna()).astype(kind)
+    return train, test
+
+
+def _add_topics(train: Any, test: Any, name: str) -> None:
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.pipeline import make_pipeline
+
+    topics = make_pipeline(TfidfVectorizer(min_df=2, sublinear_tf=True), TruncatedSVD(TOPICS, random_state=0))
+    found = topics.fit_transform(train[name].fillna(""))
+    asked = topics.transform(test[name].fillna(""))
+    for number in range(found.shape[1]):
+        train[f"{name}_{number}"], test[f"{name}_{number}"] = found[:, number], asked[:, number]
+    for table in (train, test):
+        table.drop(columns=name, inplace=True)
 
 
 if __name__ == "__main__":
