@@ -113,8 +113,7 @@ def _supervise(trials: _Trials, report_pipe: int, control: int) -> NoReturn:
         outbox.send({"kind": "report", **report})
         outbox.drain(_DRAIN_SECONDS)
         os.close(report_pipe)
-        while trials.kept is not None and trials.kept.ending is None:
-            trials.kept.poll(_IDLE_SECONDS)
+        trials.finish()
     finally:
         os._exit(0)
 
@@ -136,12 +135,14 @@ class _Trials:
         self._parent = parent
         self._around = around
         self.kept: Job | None = None
+        self._runs: Runs | None = None
 
     def serve(self, outbox: Outbox, control: int) -> Message:
         """Do what was asked for; returns the report. Raises AbandonedError."""
         spec = self._spec
         resources = supervisor.resources_of(spec)
         runs = Runs(self._shell, self._inheritance, resources, self._parent, outbox, self._around)
+        self._runs = runs
         measuring = Measuring(runs, spec.metric, spec.limits) if spec.metric is not None else None
         if spec.code is None:
             assert measuring is not None
@@ -154,17 +155,25 @@ class _Trials:
         readable = measuring is None or (measured is not None and measured.value is not None)
         if control != _NO_DESCRIPTOR and ended_well and readable and job.ending is None:
             return self._keep(runs, job, outcome, measured)
-        runs.finish(job, show=True)
-        runs.finish_all()
-        assert job.ending is not None
-        return _with_metric(report_of(outcome, job.ending, spec), measured)
+        return _with_metric(report_of(outcome, supervisor.end_of(runs, job, outcome), spec), measured)
 
     def _keep(self, runs: Runs, job: Job, outcome: Message, measured: Any) -> Message:
-        runs.flush(job)
-        report = _with_metric(report_of(outcome, Ending(), self._spec), measured)
-        job.hold()
+        standing = runs.standing(job)
+        report = _with_metric(report_of(outcome, standing or Ending(), self._spec), measured)
+        if standing is None:  # it ended meanwhile
+            return report
         self.kept = job
         return {**report, "kept": True}
+
+    def finish(self) -> None:
+        """After the report: end what is left but the trial that stays, and be its keeper."""
+        if self._runs is not None:
+            self._runs.finish_all(but=self.kept)
+        if self.kept is None:
+            return
+        self.kept.hold()
+        while self.kept.ending is None:
+            self.kept.poll(_IDLE_SECONDS)
 
     def _live(self, order: trial.Order, ends: TrialEnds) -> None:
         """Be the trial, and then, where its supervisor lets go of it, a node."""

@@ -68,14 +68,10 @@ class Workshop:
             self._is_output(message, True)
         return standing
 
-    def flush(self, job: Job) -> None:
-        """Show what a trial that lives has put out by now."""
-        for message in job.poll(0):
-            self._is_output(message, True)
-
-    def finish_all(self) -> None:
+    def finish_all(self, but: Job | None = None) -> None:
         for job in list(self._jobs):
-            self.finish(job)
+            if job is not but:
+                self.finish(job)
 
     def follow_cell(self, job: Job, seconds: float, *, show: bool = True) -> Message:
         """Until the cell ends one way or another; `show`: pass its outputs to the host.

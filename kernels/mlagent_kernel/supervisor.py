@@ -107,13 +107,13 @@ def _serve(spec: TrialSpec, runs: Runs) -> Message:
     measured = None
     if measuring is not None and outcome["kind"] == "finished" and outcome.get("error") is None:
         measured = measuring.after(job, spec.code, outcome["seconds"])
-    report = report_of(outcome, _end_of(runs, job, outcome), spec)
+    report = report_of(outcome, end_of(runs, job, outcome), spec)
     if measured is not None and report["status"] == "ok":
         report["metric"] = asdict(measured)
     return report
 
 
-def _end_of(runs: Runs, job: Job, outcome: Message) -> Ending | Standing:
+def end_of(runs: Runs, job: Job, outcome: Message) -> Ending | Standing:
     """How the trial ended; how it stands, where nothing but its own idle process is left of it.
 
     To end a process that shares the kernel's memory map takes as long as to fork it, and the host need not
