@@ -22,6 +22,8 @@ _COLUMNS = (
     "errors",
 )
 _SHOWN_ERRORS = 3
+FEWEST_PAIRS = 6
+"""With fewer a bootstrap resamples hardly anything, and its interval would be a boast."""
 
 
 def markdown(config: EvaluationConfig, trajectories: Sequence[Trajectory]) -> str:
@@ -46,6 +48,11 @@ def headline(config: EvaluationConfig, runs: int) -> str:
 
 
 def comparison_line(one: str, other: str, found: Comparison) -> str:
+    if found.pairs < FEWEST_PAIRS:
+        return (
+            f"{one} against {other}: mean relative gain {found.difference:+.1%}; "
+            f"{found.pairs} pairs of runs are too few for an interval."
+        )
     return (
         f"{one} against {other}: mean relative gain {found.difference:+.1%} "
         f"(95% {found.low:+.1%} to {found.high:+.1%}, p = {found.p_value:.3f}; ahead on {found.tasks_won} "

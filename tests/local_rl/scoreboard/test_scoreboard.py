@@ -17,7 +17,7 @@ from local_rl.scoreboard.evaluation import JOURNAL_FILE, TRAJECTORIES_FILE, Resu
 from local_rl.scoreboard.records import EvaluationConfig, PolicyName, StepRow, Trajectory, TriedCell
 from local_rl.scoreboard.report import Evaluated, html
 from local_rl.scoreboard.statistics import by_task, compare, curve, spread
-from local_rl.scoreboard.table import markdown
+from local_rl.scoreboard.table import comparison_line, markdown
 from local_rl.tasks.folder import TaskFolder
 
 CONFIG = EvaluationConfig(
@@ -125,6 +125,12 @@ def test_the_bootstrap_finds_a_difference_and_no_difference() -> None:
     assert compare(good, poor) == found
     with pytest.raises(ValueError, match="in common"):
         compare(good, [])
+
+
+def test_few_pairs_get_no_interval() -> None:
+    few = [trajectory(run=0, score=5.0)]
+    line = comparison_line("one", "other", compare(few, [trajectory(run=0, score=7.0)]))
+    assert "+20.0%" in line and "too few" in line and "p =" not in line
 
 
 def test_a_short_trajectory_keeps_its_last_value_in_the_curve() -> None:
