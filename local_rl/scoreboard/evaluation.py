@@ -144,9 +144,15 @@ async def evaluate(
             if on_done is not None:
                 on_done(trajectory, done, len(jobs))
 
-        async with asyncio.TaskGroup() as group:
-            for job in todo:
-                group.create_task(run(job))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for job in todo:
+                    group.create_task(run(job))
+        except BaseExceptionGroup as failures:
+            first = failures.exceptions[0]
+            if isinstance(first, MlagentError):  # one sentence for the person; the others ended with it
+                raise first from failures
+            raise
     wanted = {(job.task, job.notebook, job.run) for job in jobs}
     return [trajectory for trajectory in results.read() if trajectory.key in wanted]
 

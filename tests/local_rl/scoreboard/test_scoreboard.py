@@ -75,6 +75,13 @@ async def test_a_state_in_the_journal_is_rebuilt(line_task: TaskFolder, tmp_path
         assert await environment.grade(rebuilt) < 3
 
 
+async def test_an_engine_that_fails_ends_it_with_one_sentence(line_task: TaskFolder, tmp_path: Path) -> None:
+    jobs = jobs_for([line_task], 2, starter=True, late=False)
+    engine = ScriptedEngine(fails="The model is gone.")
+    with pytest.raises(MlagentError, match="The model is gone"):
+        await evaluate([line_task], jobs, engine, CONFIG, Results(tmp_path / "out"), parallel=2)
+
+
 def test_a_line_cut_short_is_left_out(tmp_path: Path) -> None:
     results = Results(tmp_path / "out")
     results.claim(CONFIG)
