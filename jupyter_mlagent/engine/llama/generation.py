@@ -28,8 +28,34 @@ from jupyter_mlagent.records import Sample
 
 MOST_REPLIES = 128
 """Each takes a few megabytes for sampling from the first token on."""
+_BUNDLE_SECONDS = 0.1
 
 Emit = Callable[[Sequence[GenerateEvent]], None]
+
+
+class Bundled:
+    """Hands events on a few times a second rather than with each token.
+
+    Reading an event wakes the other side, on a CPU that one of llama.cpp's threads computes on, for which
+    all the others then wait: about 1% of the speed for every 25 bundles a second on 2 cores.
+    """
+
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+        self._events: list[GenerateEvent] = []
+        self._next = 0.0
+
+    def __call__(self, events: Sequence[GenerateEvent]) -> None:
+        """Take events; the first ones, those after a pause and ends of replies go on at once."""
+        self._events += events
+        if time.monotonic() >= self._next or any(isinstance(event, ReplyDone) for event in events):
+            self.flush()
+
+    def flush(self) -> None:
+        if self._events:
+            self._emit(self._events)
+            self._events = []
+            self._next = time.monotonic() + _BUNDLE_SECONDS
 
 
 @dataclass
@@ -78,7 +104,7 @@ class Generation:
         self._model = model
         self._context = context
         self._cache = cache
-        self._emit = emit
+        self._emit = Bundled(emit)
         self._prompt = self._tokenize()
         self._room_for(context_tokens)
         self._replies: list[Reply] = []
@@ -90,8 +116,10 @@ class Generation:
             read = time.perf_counter()
             self._emit([self._prompt_read(cached, read - started)])
             self._start_replies()
+            self._emit.flush()
             self._sample_replies()
             self._emit([self._done(cached, read - started, time.perf_counter() - read)])
+            self._emit.flush()
         finally:
             self._clean_up()
 
