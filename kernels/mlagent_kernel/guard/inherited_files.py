@@ -73,6 +73,8 @@ def _examine(descriptor: int) -> OpenFile | None:
     if not (regular or directory or (stat.S_ISCHR(status.st_mode) and path in _KEPT_DEVICES)):
         return None
     flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+    if regular and not flags & _O_PATH and _is_database(descriptor, flags):
+        return None
     try:
         there = os.stat(path)
         same = (there.st_dev, there.st_ino) == (status.st_dev, status.st_ino)
@@ -81,6 +83,14 @@ def _examine(descriptor: int) -> OpenFile | None:
     seekable = regular and not flags & _O_PATH
     offset = os.lseek(descriptor, 0, os.SEEK_CUR) if seekable else 0
     return OpenFile(descriptor, path, flags & (_REOPEN_FLAGS | _O_PATH), offset, same)
+
+
+def _is_database(descriptor: int, flags: int) -> bool:
+    """IPython's history, then: with any other one open, a kernel is not forked.
+
+    A trial writes no history, and opening it for writing would copy all of it into the overlay.
+    """
+    return flags & os.O_ACCMODE == os.O_RDWR and os.pread(descriptor, 16, 0) == b"SQLite format 3\x00"
 
 
 def sever(inheritance: Inheritance, *, writable: bool) -> None:

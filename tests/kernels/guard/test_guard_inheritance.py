@@ -313,3 +313,22 @@ def test_an_open_sqlite_database_is_written_in_the_copy_only(confine, place: Pat
         after="answer = database.execute('select count(*) from t').fetchone()[0]",
     )
     assert (outcome.answer, outcome.kernel) == (2, 1)
+
+
+def test_the_history_database_is_neither_copied_nor_told_as_changed(confine, place: Path) -> None:
+    """A fork happens with no other database open; opening it for writing would copy all of it."""
+    outcome = confine(
+        "import os; answer = os.read(fd, 100).decode()",
+        before="""
+            import os, sqlite3
+            rows = sqlite3.connect("history.sqlite")
+            rows.execute("create table history (source text)")
+            rows.execute("insert into history values (?)", ("x" * 3_000_000,))
+            rows.commit(); rows.close()
+            fd = os.open("history.sqlite", os.O_RDWR)
+        """,
+        after="answer = os.pread(fd, 13, 0).decode()",
+    )
+    assert outcome.answer == ""
+    assert outcome.kernel == "SQLite format"
+    assert outcome.changes == {}
