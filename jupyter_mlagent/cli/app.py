@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.metadata import entry_points
 from typing import Annotated, NoReturn
 
@@ -57,7 +58,13 @@ def add_commands_of_others() -> None:
             )
 
 
+def is_ours(name: str) -> bool:
+    """Whether a command is one of this package's own, so that nobody else's need be loaded for it."""
+    return name in {command.name for command in (*app.registered_commands, *app.registered_groups)}
+
+
 def run() -> NoReturn:
     """Run the command line of this process; never shows a traceback."""
-    add_commands_of_others()
+    if not any(is_ours(word) for word in sys.argv[1:2]):
+        add_commands_of_others()
     to_its_end(app)
