@@ -6,22 +6,13 @@ the result" ends in a printed confusion matrix.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
+from jupyter_mlagent.agent.idea import Idea
 from jupyter_mlagent.agent.situation import Kind, Situation
-
-
-def _always(_: Situation) -> bool:
-    return True
+from jupyter_mlagent.agent.text_ideas import text_ideas
 
 
 def _probabilities(situation: Situation) -> bool:
     return situation.probabilities
-
-
-def _labels_only(situation: Situation) -> bool:
-    return not situation.probabilities
 
 
 def _ratios(situation: Situation) -> bool:
@@ -34,21 +25,6 @@ def _late(situation: Situation) -> bool:
 
 def _known_estimator(situation: Situation) -> bool:
     return bool(situation.current)
-
-
-@dataclass(frozen=True)
-class Idea:
-    group: str
-    """Estimator family or operation: a request shows one idea of each group before a second of any."""
-    weight: float
-    """How often it is drawn early; from what improved most often over the notebooks it was tuned on."""
-    plan: str
-    """A sentence without its full stop; `{current}` stands for the class of the current estimator."""
-    suits: Callable[[Situation], bool] = _always
-    draft: bool = True
-    """Whether it is a fresh approach (else it builds on what is there, and is for improve steps only)."""
-    opening: str = ""
-    """First lines of the cell, for what small models get wrong; the reply goes on below them."""
 
 
 _SCALED = "Scale with StandardScaler and fit "
@@ -206,24 +182,6 @@ def _with_gaps(position: int) -> tuple[Idea, ...]:
     )
 
 
-_LOGISTIC = "LogisticRegression(C=10, max_iter=1000)"
-_TEXT = (
-    Idea("linear", 3.0, f"Use TfidfVectorizer(sublinear_tf=True) and {_LOGISTIC}{_PIPELINE}"),
-    Idea("naive bayes", 2.0, f"Use CountVectorizer() and MultinomialNB(alpha=0.3){_PIPELINE}"),
-    Idea(
-        "features",
-        2.0,
-        f"Use TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True) and {_LOGISTIC}{_PIPELINE}",
-    ),
-    Idea(
-        "characters",
-        1.0,
-        f"Use TfidfVectorizer(analyzer='char_wb', ngram_range=(2, 5)) and {_LOGISTIC}{_PIPELINE}",
-    ),
-    Idea("svm", 1.5, f"Use TfidfVectorizer() and LinearSVC(C=0.5){_PIPELINE}", _labels_only),
-    Idea("decomposition", 0.5, f"Use TfidfVectorizer(), TruncatedSVD(100) and LogisticRegression{_PIPELINE}"),
-    Idea("naive bayes", 1.0, f"Use TfidfVectorizer() and ComplementNB(alpha=0.3){_PIPELINE}"),
-)
 _CLUSTERERS = (
     Idea("tuning", 3.0, "Try KMeans with 2 to 10 clusters and keep the one with the best silhouette_score"),
     Idea("preprocessing", 1.5, f"Scale the data with StandardScaler before KMeans{_PIPELINE}"),
@@ -256,8 +214,8 @@ def suited_ideas(situation: Situation) -> list[Idea]:
     """The ideas that can work in a situation; empty for kinds of problems without a catalogue."""
     if situation.neural:
         return list(_NETWORKS)
-    if situation.text:
-        return [idea for idea in _TEXT if idea.suits(situation)]
+    if situation.text or situation.sparse:
+        return text_ideas(situation)
     if situation.plain_numbers or situation.preparation:
         return [idea for idea in _BY_KIND.get(situation.kind, ()) if idea.suits(situation)]
     if situation.kind not in _POSITION:

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from jupyter_mlagent.agent.families import FAMILIES, classify
-from jupyter_mlagent.agent.idea_catalogue import Idea, suited_ideas
+from jupyter_mlagent.agent.idea import Idea
+from jupyter_mlagent.agent.idea_catalogue import suited_ideas
 from jupyter_mlagent.agent.memory import MemoryEntry
 from jupyter_mlagent.agent.situation import Situation
 from jupyter_mlagent.records import Operator
@@ -65,7 +66,8 @@ def _used(situation: Situation, memory: Sequence[MemoryEntry]) -> Counter[str]:
 
 
 def _worded(idea: Idea, situation: Situation) -> Idea:
-    plan = idea.plan.format(current=situation.current)
+    plan = idea.plan.format(current=situation.current, vectorizer=situation.vectorizer)
+    opening = idea.opening.replace("{vectorizer}", situation.vectorizer)
     if situation.preparation and not situation.plain_numbers:
         plan = f"{plan}, after {situation.preparation} as the first step"
-    return replace(idea, plan=plan)
+    return replace(idea, plan=plan, opening=opening)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from jupyter_mlagent.agent import wording
 from jupyter_mlagent.agent.budget import Piece, cut, fit, round_up
-from jupyter_mlagent.agent.idea_catalogue import Idea
+from jupyter_mlagent.agent.idea import Idea
 from jupyter_mlagent.agent.ideas import choose_ideas
 from jupyter_mlagent.agent.memory import MemoryEntry, render_entry
 from jupyter_mlagent.agent.names import names_of

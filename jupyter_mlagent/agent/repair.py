@@ -1,8 +1,8 @@
-"""Mend what small models forget in an otherwise sound cell: imports, seeds, fitting, the assignment that
-counts.
+"""Mend what small models forget in an otherwise sound cell: imports, seeds, a last parenthesis, fitting, the
+assignment that counts.
 
-Every repair is a line or an argument in the cell that the person sees, or an import moved to its right
-module; nothing else is rewritten. What the model sampled stays in the journal as it was.
+Every repair is a line, an argument or a parenthesis in the cell that the person sees, or an import moved to
+its right module; nothing else is rewritten. What the model sampled stays in the journal as it was.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from jupyter_mlagent.agent.source import cell_magic, parse_cell
 from jupyter_mlagent.agent.static_check import ALWAYS_THERE
 from jupyter_mlagent.reward.expressions import called_name, calls, is_constructor
 
+_MOST_UNCLOSED = 3
 _COMPOSED = frozenset({"make_pipeline", "Pipeline", "make_column_transformer"})
 
 
@@ -40,8 +41,16 @@ def repair(code: str, known_names: Collection[str], expected: Expected | None = 
 
     Code that is not Python comes back unchanged. `known_names` are the kernel's variables.
     """
-    code = repair_imports(with_seeds(code), known_names)
+    code = repair_imports(with_seeds(_closed(code)), known_names)
     return code if expected is None else _finish(code, expected)
+
+
+def _closed(code: str) -> str:
+    """With the parentheses that the last line lacks: small models lose count in a nested print."""
+    if parse_cell(code) is not None or not code.rstrip().endswith(")"):
+        return code
+    tries = (code.rstrip() + ")" * count for count in range(1, _MOST_UNCLOSED + 1))
+    return next((closed for closed in tries if parse_cell(closed) is not None), code)
 
 
 def repair_imports(code: str, known_names: Collection[str]) -> str:

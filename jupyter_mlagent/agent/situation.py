@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -36,6 +36,11 @@ class Situation:
     probabilities: bool = False
     """Whether the metric needs `predict_proba`."""
     text: bool = False
+    """Whether the model itself is given texts."""
+    sparse: bool = False
+    """Whether the model is given the sparse matrix that a vectorizer made of texts."""
+    vectorizer: str = ""
+    """Variable whose `fit_transform` makes the training call's features of texts."""
     neural: bool = False
     """Whether the model is a network of torch or keras."""
     plain_numbers: bool = True
@@ -70,6 +75,7 @@ _CLASSIFICATION = re.compile(
 STRONG = ("boosting", "forest", "ensemble", "neural network")
 """Families of estimators that are hard to beat on tables."""
 
+_SPARSE = re.compile(r"(?:csr|csc|coo)_(?:matrix|array)")
 _RATIOS = re.compile(r"rmsle|log_error|percentage|mape|log1p")
 
 
@@ -92,6 +98,8 @@ def read_situation(state: State, task: Task, parts: Roles) -> Situation:
         cross_validated=bool(called & {"cross_val_score", "cross_val_predict", "cross_validate"}),
         probabilities=bool(re.search(r"predict_proba|log_loss|roc_auc|brier", expression)),
         text=_is_text(state, trained_on),
+        sparse=any(_SPARSE.match(variable.type) for variable in trained_on),
+        vectorizer=_vectorizer(fit, variables),
         neural=bool(
             re.search(r"\bimport (?:torch|keras|tensorflow)|from (?:torch|keras|tensorflow)", _sources(state))
         ),
@@ -149,9 +157,21 @@ def _arguments(call: ast.Call) -> list[str]:
 
 
 def _is_text(state: State, trained_on: Sequence[Variable]) -> bool:
-    if any(re.search(r"(?:Tfidf|Count|Hashing)Vectorizer", cell.source) for cell in state.cells):
+    if any(re.match(r"list of \d+: '", variable.summary) for variable in trained_on):
         return True
-    return any(re.match(r"list of \d+: '", variable.summary) for variable in trained_on)
+    if trained_on and trained_on[0].type == "ndarray":
+        return False  # whatever vectorizer made it
+    return any(re.search(r"(?:Tfidf|Count|Hashing)Vectorizer", cell.source) for cell in state.cells)
+
+
+def _vectorizer(fit: ast.Call | None, variables: Mapping[str, Variable]) -> str:
+    """`vec` of `model.fit(vec.fit_transform(texts), labels)`."""
+    for call in calls(fit) if fit is not None else ():
+        match call.func:
+            case ast.Attribute(value=ast.Name(id=name), attr="fit_transform"):
+                if name in variables and variables[name].type.endswith("Vectorizer"):
+                    return name
+    return ""
 
 
 def _is_mixed(variable: Variable) -> bool:

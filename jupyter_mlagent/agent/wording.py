@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jupyter_mlagent.agent.clip import clip_line, one_line
-from jupyter_mlagent.agent.idea_catalogue import Idea
+from jupyter_mlagent.agent.idea import Idea
 from jupyter_mlagent.agent.situation import Kind, Situation
 from jupyter_mlagent.records import Direction, Operator, Task
 from jupyter_mlagent.reward.roles import Roles

@@ -158,3 +158,13 @@ def test_repairing_twice_is_repairing_once_and_python_stays_python(lines: list[s
     assert repair(once, KNOWN, EXPECTED) == once
     if "(" not in lines and "%time 1" not in lines:
         ast.parse(once)
+
+
+def test_the_parenthesis_that_the_last_line_lacks_is_added() -> None:
+    code = "model = SVC().fit(X_train, y_train)\nprint(f1_score(y_val, model.predict(vec.transform(X_val)))"
+    assert repair(code, {"SVC", "X_train", "y_train", "X_val", "y_val", "vec", "f1_score"}) == code + ")"
+
+
+@pytest.mark.parametrize("code", ["print('a' + )", "model = SVC(\n", "def f(:\n    pass()"])
+def test_other_mistakes_stay_for_the_trial_to_tell(code: str) -> None:
+    assert repair(code, {"SVC"}) == code

@@ -1,0 +1,31 @@
+"""One idea for a next step, and when it suits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from jupyter_mlagent.agent.situation import Situation
+
+
+def always(_: Situation) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Idea:
+    group: str
+    """Estimator family or operation: a request shows one idea of each group before a second of any."""
+    weight: float
+    """How often it is drawn early; from what improved most often over the notebooks it was tuned on."""
+    plan: str
+    """A sentence without its full stop; `{current}` stands for the class of the current estimator, and
+    `{vectorizer}` for the variable that makes numbers of texts.
+    """
+    suits: Callable[[Situation], bool] = always
+    draft: bool = True
+    """Whether it is a fresh approach (else it builds on what is there, and is for improve steps only)."""
+    opening: str = ""
+    """First lines of the cell (`{vectorizer}` as above), for what small models get wrong; the reply goes on
+    below them.
+    """
