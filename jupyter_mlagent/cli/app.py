@@ -60,7 +60,8 @@ def add_commands_of_others() -> None:
 
 def is_ours(name: str) -> bool:
     """Whether a command is one of this package's own, so that nobody else's need be loaded for it."""
-    return name in {command.name for command in (*app.registered_commands, *app.registered_groups)}
+    commands = {command.name for command in app.registered_commands}
+    return name in commands | {group.name for group in app.registered_groups}
 
 
 def run() -> NoReturn:
