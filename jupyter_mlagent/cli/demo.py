@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -80,6 +82,9 @@ async def _demo(path: Path, target: Path, candidates: int, model: str | None, se
             workbench.notebook.save_as(target, overwrite=True)
     console.print(f"[green]✓[/] {escape(applied.outcome.message)}")
     console.print(f"[green]✓[/] saved as [bold]{escape(str(target))}[/]; {escape(str(path))} is as it was.\n")
+    activate = Path(sys.prefix) / "bin" / "activate"
+    if shutil.which("mlagent") is None and activate.is_file():
+        console.print(f"To have mlagent in this shell:  [bold]. {escape(os.path.relpath(activate))}[/]\n")
     console.print("Next, on a notebook of yours:")
     for line in (
         "mlagent suggest NB.ipynb                 the ranked table, changes nothing",
