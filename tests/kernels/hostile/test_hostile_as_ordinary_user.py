@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
 NOBODY = 65534
 _PATIENCE_SECONDS = 600
 
@@ -29,10 +30,12 @@ def home() -> Iterator[Path]:
 
 def as_nobody(home: Path, python: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     identity = [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
-    packages = os.pathsep.join([*sys.path[1:], sysconfig.get_path("purelib")])
+    # An editable installation is found by a hook that another interpreter does not run.
+    ours = [str(ROOT), str(ROOT / "kernels"), str(ROOT / "tui")]
+    packages = os.pathsep.join([*ours, *sys.path[1:], sysconfig.get_path("purelib")])
     return subprocess.run(
         ["setpriv", *identity, python, *arguments],
-        cwd=HERE.parents[2],
+        cwd=ROOT,
         env={**os.environ, "HOME": str(home), "PYTHONPATH": packages, "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
