@@ -17,6 +17,7 @@ from typing import Any
 
 from jupyter_mlagent.errors import KernelError
 from jupyter_mlagent.records import Record, TrialError
+from jupyter_mlagent.threads import yielding_environment
 
 DEFAULT_KERNELSPEC = "python3"
 START_SECONDS = 60
@@ -88,7 +89,9 @@ class LocalKernel:
                 self._client.km.transport = "ipc"
                 self._client.km.ip = str(Path(self._sockets.name) / "kernel")
             # A kernel watches its parent and ends with it, unless it was started as independent.
-            await self._client.async_start_new_kernel(cwd=str(self.cwd), independent=self._outlives_us)
+            await self._client.async_start_new_kernel(
+                cwd=str(self.cwd), independent=self._outlives_us, env=yielding_environment()
+            )
             await self._client.async_start_new_kernel_client()
         except asyncio.CancelledError:
             await self.shutdown()

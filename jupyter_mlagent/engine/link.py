@@ -39,6 +39,7 @@ from jupyter_mlagent.engine.protocol import (
     decode_events,
 )
 from jupyter_mlagent.errors import EngineError
+from jupyter_mlagent.threads import yielding_environment
 
 WORKER_COMMAND = (sys.executable, "-P", "-m", "jupyter_mlagent.engine.worker")
 """-P: a `random.py` in the notebook's folder must not be imported in place of the standard one."""
@@ -259,10 +260,9 @@ class WorkerLink:
 def worker_environment() -> dict[str, str]:
     """Ours, with this very package importable, however it came to be importable here, and threads that yield.
 
-    GNU OpenMP's threads spin at the hundreds of barriers of each decoding step: beside another busy program
-    that made a step up to ten times slower. A thousand spins outlast a barrier among equals, no more
-    (measured on 2 cores: same speed alone, 3 to 4 times the speed beside a busy program).
+    Beside another busy program spinning threads made a decoding step, with its hundreds of barriers, up to
+    ten times slower.
     """
     root = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-    return {"GOMP_SPINCOUNT": "1000", **os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"}
+    return {**yielding_environment(), "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from jupyter_server.extension.application import ExtensionApp
@@ -23,6 +24,7 @@ from jupyter_mlagent.server.handlers import (
 from jupyter_mlagent.server.kernels import ServerTrials
 from jupyter_mlagent.server.models import ModelList
 from jupyter_mlagent.server.rooms import Rooms
+from jupyter_mlagent.threads import YIELDING
 
 
 class MlagentApp(ExtensionApp):
@@ -50,6 +52,9 @@ class MlagentApp(ExtensionApp):
     )
 
     def initialize_settings(self) -> None:
+        # Kernels inherit it: the model of this server computes beside them.
+        for name, value in YIELDING.items():
+            os.environ.setdefault(name, value)
         journal, problem = _open_journal()
         engine = SharedEngine(self.engine_factory, self.model or None)
         assert self.serverapp is not None
