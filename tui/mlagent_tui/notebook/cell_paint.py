@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from textual.content import Content
@@ -34,6 +35,7 @@ def sections_of(face: CellFace, width: int) -> list[Section]:
             return [body, *output_sections(face.outputs, width)]
 
 
+@lru_cache(maxsize=64)
 def code_content(source: str) -> Content:
     """Python with syntax colours; magics and shell lines stay readable."""
     lines = source.split("\n")

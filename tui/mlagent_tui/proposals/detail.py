@@ -20,6 +20,10 @@ from mlagent_tui.proposals.words import trial_content
 from mlagent_tui.sheet import Sheet
 
 
+_HEAD_ROWS = 4
+"""Plan, sides and the space between, above the code."""
+
+
 class Side(StrEnum):
     CODE = "code"
     DIFF = "diff"
@@ -81,7 +85,16 @@ class CandidateDetail(VerticalScroll, can_focus=False):
             case Side.OUTPUT:
                 return self._output(row)
             case _:
-                return code_content(row.source) if row.source.strip() else Content("")
+                return code_content(self._visible(row)) if row.source.strip() else Content("")
+
+    def _visible(self, row: Row) -> str:
+        """The source; of one that is still being written the end that fits, so that a token costs no more
+        however long the reply is, and moves nothing.
+        """
+        room = self.size.height - _HEAD_ROWS
+        if row.proposal is not None or room < 1:
+            return row.source
+        return "\n".join(row.source.split("\n")[-room:])
 
     def _output(self, row: Row) -> Content:
         outputs = list(row.trial.outputs) if row.trial and row.trial.outputs else row.outputs
