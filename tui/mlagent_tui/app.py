@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 from collections.abc import Mapping
 from pathlib import Path
@@ -107,6 +108,9 @@ class MlagentApp(App[str | None]):
         except MlagentError as error:
             self.exit(str(error), return_code=1)
             return
+        # A collection that walks all modules and widgets holds a key press back for a fifth of a second.
+        gc.freeze()
+        gc.set_threshold(10_000, 20, 50)
         await self.desk.serve()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
