@@ -23,38 +23,40 @@ MODEL = "qwen2.5-coder-0.5b"
 LIMITS = {"first": None, "cold": 4.0, "edited": 1.0, "tried": 15.0}
 MARKS = """() => {
   window.marks = {};
+  const text = name => document.querySelector('.jp-mlagent-' + name)?.textContent ?? '';
+  const written = () => text('Plan') + text('Code-streaming');
   window.addEventListener('keydown', event => {
     if (event.altKey && event.shiftKey && event.code === 'KeyM') {
-      window.marks = {asked: performance.now()};
+      window.marks = {asked: performance.now(), before: written()};
     }
   }, true);
   new MutationObserver(() => {
     const {marks} = window;
     if (marks.asked === undefined) return;
     const now = performance.now();
-    const text = name => document.querySelector('.jp-mlagent-' + name)?.textContent ?? '';
-    if (marks.text === undefined && (text('Plan') || text('Code-streaming'))) marks.text = now;
+    if (!written()) marks.before = '';
+    if (marks.text === undefined && written() !== marks.before) marks.text = now;
+    if (marks.text === undefined) return;
     const tried = /[1-9]\\d* tried/.test(text('Status')) || / of /.test(text('Place'));
     if (marks.tried === undefined && tried) marks.tried = now;
   }).observe(document.body, {subtree: true, childList: true, characterData: true});
 }"""
 
-WRITING = "() => document.querySelector('.jp-mlagent-Proposal').getAttribute('aria-busy') === 'true'"
+ENDED = "() => document.querySelector('.jp-mlagent-Proposal')?.getAttribute('aria-busy') !== 'true'"
 
 
 def ask(tab: Any, cell: int, typing_in: int | None = None) -> dict[str, float]:
     """Seconds until the first text and the first tried candidate."""
     tab.focus(cell)
     tab.press("Alt+Shift+M")
+    tab.page.wait_for_function("() => window.marks.text")
     if typing_in is not None:
-        tab.page.wait_for_function("() => window.marks.text")
         tab.focus(typing_in)
         while tab.page.evaluate(
             "() => !document.querySelector('.jp-mlagent-Status').textContent.match(/ s$/)"
         ):
             tab.page.keyboard.type("x = 1 ", delay=25)
-    ended = tab.proposal.get_by_text("Candidate 1 of").or_(tab.proposal.get_by_text("No usable candidate"))
-    ended.first.wait_for()
+    tab.page.wait_for_function(ENDED)
     marks = tab.page.evaluate("() => window.marks")
     return {
         name: (marks[name] - marks["asked"]) / 1000 if name in marks else float("nan")
