@@ -1,0 +1,73 @@
+"""Why the winning path won, in one paragraph: from the trials, not from a model's imagination."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from jupyter_mlagent.records import TrialStatus
+from jupyter_mlagent.search.node import Node
+from jupyter_mlagent.search.tree import ROOT, Tree
+from jupyter_mlagent.search.value import is_better
+
+
+def explain(tree: Tree) -> str:
+    """What the search tried, what each step of the best path brought, and what came next best."""
+    steps = tree.nodes[1:]
+    if not steps:
+        return "Nothing was tried."
+    best = tree.best
+    if best is None:
+        return f"None of {_count(len(steps), 'step')} bettered the notebook. {_failures(steps)}".strip()
+    sentences = [
+        f"Of {_count(len(steps), 'step')} tried, {_count(len(tree.best_path), 'cell')} "
+        f"took the metric from {_number(tree.nodes[ROOT].metric)} to {_number(best.metric)}.",
+        *_contributions(tree),
+        _runner_up(tree, best),
+        _failures(steps),
+    ]
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _contributions(tree: Tree) -> list[str]:
+    before, told = tree.nodes[ROOT].metric, []
+    for node in tree.best_path:
+        assert node.proposal is not None
+        plan = " ".join(node.proposal.plan.split()).rstrip(".")
+        told.append(f"'{plan}' took it from {_number(before)} to {_number(node.metric)}.")
+        before = node.metric
+    return told
+
+
+def _runner_up(tree: Tree, best: Node) -> str:
+    """The best state that is neither on the path nor below its end."""
+    on_path = {node.id for node in tree.lineage(best.id)}
+    found: Node | None = None
+    for node in tree.nodes[1:]:
+        beside = node.id not in on_path and best not in tree.lineage(node.id)
+        if node.works and beside and is_better(node.metric, found.metric if found else None, tree.direction):
+            found = node
+    if found is None or found.proposal is None:
+        return ""
+    plan = " ".join(found.proposal.plan.split()).rstrip(".")
+    return f"The next best branch, '{plan}', reached {_number(found.metric)}."
+
+
+def _failures(steps: list[Node]) -> str:
+    kinds: Counter[str] = Counter()
+    for node in steps:
+        trial = node.trial
+        if trial is None or trial.status is TrialStatus.OK:
+            continue
+        kinds[trial.error.name if trial.error else trial.status.value.replace("_", " ")] += 1
+    if not kinds:
+        return ""
+    named = ", ".join(f"{kind} ({count})" for kind, count in kinds.most_common(4))
+    return f"{_count(sum(kinds.values()), 'step')} failed: {named}."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _number(value: float | None) -> str:
+    return "unreadable" if value is None else f"{value:.5g}"
