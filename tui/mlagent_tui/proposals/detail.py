@@ -88,13 +88,14 @@ class CandidateDetail(VerticalScroll, can_focus=False):
                 return code_content(self._visible(row)) if row.source.strip() else Content("")
 
     def _visible(self, row: Row) -> str:
-        """The source; of one that is still being written the end that fits, so that a token costs no more
-        however long the reply is, and moves nothing.
+        """The source; of one that is still being written the end that fits, always as many rows, so that a
+        token costs no more however long the reply is, and moves nothing.
         """
         room = self.size.height - _HEAD_ROWS
         if row.proposal is not None or room < 1:
             return row.source
-        return "\n".join(row.source.split("\n")[-room:])
+        lines = row.source.split("\n")[-room:]
+        return "\n".join(lines + [""] * (room - len(lines)))
 
     def _output(self, row: Row) -> Content:
         outputs = list(row.trial.outputs) if row.trial and row.trial.outputs else row.outputs
