@@ -80,7 +80,9 @@ class Suggestion:
         focus_cell_id: str | None = None,
         memory: Sequence[MemoryEntry] = (),
         history: Sequence[tuple[Operator, bool]] = (),
+        tried: Sequence[str] = (),
     ) -> None:
+        """`tried`: cells that a proposal must differ from, beside those of the notebook."""
         self.request_id = uuid.uuid4().hex[:12]
         self.task = task
         self.state = State(
@@ -96,7 +98,8 @@ class Suggestion:
         self._hint = hint
         self._seed = seed
         self._known_names = frozenset(variable.name for variable in probe.variables)
-        self._keys = {normalised_key(cell.source) for cell in cells if cell.kind == "code"}
+        existing = (cell.source for cell in cells if cell.kind == "code")
+        self._keys = {normalised_key(source) for source in (*existing, *tried)}
         self._streams = [ReplyStream() for _ in range(candidates)]
         self._samples: dict[int, Sample] = {}
         self._tried: list[tuple[Proposal, Trial]] = []

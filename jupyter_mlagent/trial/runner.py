@@ -71,6 +71,10 @@ class KernelTrials:
             history=tuple(found["history"]),
         )
 
+    async def surroundings(self) -> dict[str, Any]:
+        """What a process needs to become equal to the kernel: interpreter, environment, `replay.State`."""
+        return await call(self._link, "surroundings", {})
+
     async def read_metric(self, metric: Metric, limits: TrialLimits) -> MetricReading:
         guard, _ = await self._guard_here()
         done = await self._run(_Request(None, metric, None, limits, guard), lambda _: None)

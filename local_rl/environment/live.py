@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from jupyter_mlagent.errors import KernelError
 from jupyter_mlagent.records import TrialStatus
-from local_rl.environment.tree import Opened, StateTree
+from jupyter_mlagent.trial.live_tree import Opened
+from local_rl.environment.tree import StateTree
 from local_rl.tasks.preparing import Prepared
 
 if TYPE_CHECKING:

@@ -1,77 +1,15 @@
-"""The host's hold on a tree of live states: processes that start with the answers out of their sight."""
+"""A tree of live states whose processes start with the answers out of their sight."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import json
-import os
-import sys
-import time
 from pathlib import Path
-from typing import Any
 
-import msgspec
-
-from jupyter_mlagent.errors import KernelError
-from jupyter_mlagent.records import (
-    Direction,
-    Guard,
-    Metric,
-    Record,
-    Trial,
-    TrialError,
-    TrialStatus,
-    TryEngine,
-    Variable,
-)
-from jupyter_mlagent.trial.api import MetricReading, TrialLimits
-from jupyter_mlagent.trial.inject import bundle
-from jupyter_mlagent.trial.outputs import Output, OutputList
-from jupyter_mlagent.trial.reports import ReportPipe
+from jupyter_mlagent.trial.live_tree import LiveTree
 from local_rl.tasks import hide
 from local_rl.tasks.process import HASH_SEED
-from mlagent_kernel import wire
-from mlagent_kernel.replay import BOUNDARY
-
-_START = (
-    "import sys, json; sys.path[:] = [p for p in sys.path if p];"
-    " found = json.loads(sys.stdin.readline()); names = {'__name__': '_mlagent_boot'};"
-    " exec(compile(found[1]['boot'], '<mlagent>', 'exec'), names); names['install'](*found);"
-    " sys.modules[found[0] + '.tree'].main()"
-)
-_END_SECONDS = 10.0
-_LINE_BYTES = 16 << 20
-_PATIENCE, _PATIENCE_FLOOR = 5.0, 120.0
-REPLAY_SECONDS = 1800.0
-LOST = "The tree of states ended without a report."
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-class Opened(Record):
-    """A first node: what each cell showed, and how long the replay took."""
-
-    outputs: tuple[tuple[dict[str, Any], ...], ...]
-    seconds: float
-    guard: Guard
-    unsafe: str = ""
-    """Why the state cannot be forked; empty when it can."""
-
-
-class Tried(Record):
-    trial: Trial
-    kept: bool = False
-    """The trial's process lives on under the name that was asked for."""
-    gone: bool = False
-    """There is no such node any more: nothing was tried."""
-
-
-class StateTree:
-    """Start it, `open` its first node, then try cells in any node, in parallel; everything ends with `close`.
-
-    Raises KernelError when its process cannot be started or is lost.
-    """
-
+class StateTree(LiveTree):
     def __init__(
         self,
         workspace: Path,
@@ -81,214 +19,16 @@ class StateTree:
         memory_bytes: int | None = None,
         allow_unguarded: bool = False,
     ) -> None:
-        """`workspace`: where cells run. `hidden`: the folder of the answers. `threads`: for OpenMP and BLAS.
+        """`hidden`: the folder of the answers; the rest as in `LiveTree`."""
 
-        `memory_bytes`: what the whole tree may hold; None: half of what the machine has free.
-        """
-        self._workspace = workspace
-        self._hidden = hidden
-        self._threads = threads
-        self._memory_bytes = memory_bytes
-        self._allow_unguarded = allow_unguarded
-        self._process: asyncio.subprocess.Process | None = None
-        self._guard = Guard.NONE
+        def hiding(program: list[str]) -> list[str]:
+            return hide.command(hidden, program) if hidden is not None and hide.available() else program
 
-    async def start(self) -> None:
-        program = [sys.executable, "-c", _START]
-        if self._hidden is not None and hide.available():
-            program = hide.command(self._hidden, program)
-        environ = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-            "PYTHONHASHSEED": HASH_SEED,
-        }
-        if self._threads is not None:
-            environ |= dict.fromkeys(THREAD_VARIABLES, str(self._threads))
-        try:
-            self._process = await asyncio.create_subprocess_exec(
-                *program,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.DEVNULL,
-                env=environ,
-                cwd=self._workspace,
-                start_new_session=True,
-                limit=_LINE_BYTES,
-            )
-        except OSError as error:
-            raise KernelError(f"The environment's process could not be started ({error}).") from error
-        sources = bundle()
-        await self._send([sources.package, sources.sources])
-
-    @property
-    def alive(self) -> bool:
-        return self._process is not None and self._process.returncode is None
-
-    async def open(self, node: str, sources: tuple[str, ...], limits: TrialLimits) -> Opened:
-        """Replay `sources` as the node `node`. Raises KernelError when a cell raises or no guard works."""
-        whole = wire.TrialSpec(fifo="", code=None, limits=_limits(limits, self._memory_bytes), tier="none")
-        state = {"history": list(sources), "cwd": str(self._workspace), "whole": True}
-        shown: list[OutputList] = []
-
-        def take(output: Output) -> None:
-            if BOUNDARY in output.get("data", {}):
-                shown.append(OutputList())
-            elif shown:
-                shown[-1].add(output)
-
-        request = {
-            "do": "open",
-            "node": node,
-            "state": state,
-            "spec": whole.to_json(),
-            "allow_unguarded": self._allow_unguarded,
-        }
-        report = await self._request(request, REPLAY_SECONDS, take)
-        if "seconds" not in report:
-            raise KernelError(report.get("failed") or report.get("reason") or LOST)
-        self._guard = Guard(report["tier"])
-        outputs = tuple(_without_marks(found.all()) for found in shown)
-        return Opened(
-            outputs=outputs, seconds=report["seconds"], guard=self._guard, unsafe=report.get("unsafe", "")
+        super().__init__(
+            workspace,
+            wrap=hiding,
+            hash_seed=HASH_SEED,
+            threads=threads,
+            memory_bytes=memory_bytes,
+            allow_unguarded=allow_unguarded,
         )
-
-    async def try_cell(
-        self,
-        node: str,
-        code: str,
-        metric: Metric | None,
-        limits: TrialLimits,
-        *,
-        metric_before: float | None = None,
-        keep_as: str = "",
-    ) -> Tried:
-        """Run `code` in a fork of a node; `keep_as`: it lives on under that name if it ended well."""
-        began = time.perf_counter()
-        outputs = OutputList()
-        spec = _spec(code, metric, metric_before, limits)
-        request = {"do": "try", "node": node, "spec": spec, "keep_as": keep_as}
-        report = await self._request(request, _patience(limits), outputs.add)
-        kept = bool(report.get("kept"))
-        if keep_as and not kept:
-            await self.drop(keep_as)
-        trial = _trial(report, outputs.all(), self._guard, metric_before, time.perf_counter() - began)
-        return Tried(trial=trial, kept=kept, gone=bool(report.get("gone")))
-
-    async def read_metric(self, node: str, metric: Metric, limits: TrialLimits) -> MetricReading:
-        """The metric in a node as it stands."""
-        request = {"do": "try", "node": node, "spec": _spec(None, metric, None, limits)}
-        report = await self._request(request, _patience(limits), lambda _: None)
-        found = report.get("metric") or {"reason": report.get("reason") or LOST}
-        return MetricReading(value=found.get("value"), reason=found.get("reason", ""))
-
-    async def variables(self, node: str) -> tuple[Variable, ...]:
-        report = await self._request({"do": "probe", "node": node}, _PATIENCE_FLOOR, lambda _: None)
-        return msgspec.convert(report.get("variables", []), tuple[Variable, ...])
-
-    async def drop(self, node: str) -> None:
-        """End a node and all that grew from it; harmless when it is gone."""
-        with contextlib.suppress(KernelError):
-            await self._send({"do": "drop", "node": node})
-
-    async def close(self) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        assert process.stdin is not None
-        process.stdin.close()
-        try:
-            await asyncio.wait_for(process.wait(), _END_SECONDS)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
-
-    async def _request(self, request: dict[str, Any], seconds: float, take: Any) -> dict[str, Any]:
-        with ReportPipe() as pipe:
-            fifo = str(pipe.path)
-            if "spec" in request:
-                request = {**request, "spec": json.dumps({**json.loads(request["spec"]), "fifo": fifo})}
-            await self._send({**request, "fifo": fifo})
-            watching = asyncio.create_task(self._watch(pipe))
-            try:
-                async with asyncio.timeout(seconds):
-                    while (message := await pipe.next()) is not None:
-                        if message["kind"] == "output":
-                            take(message["output"])
-                        elif message["kind"] == "report":
-                            return message
-            except TimeoutError:
-                return {"status": "not_tried", "reason": LOST, "gone": True}
-            finally:
-                watching.cancel()
-        return {"status": "not_tried", "reason": LOST, "gone": True}
-
-    async def _watch(self, pipe: ReportPipe) -> None:
-        """A tree that ends cannot report: whoever waits for it hears of that here."""
-        if self._process is not None:
-            await self._process.wait()
-        pipe.abandon()
-
-    async def _send(self, value: object) -> None:
-        if self._process is None or self._process.returncode is not None:
-            raise KernelError(LOST)
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(value).encode() + b"\n")
-        try:
-            await self._process.stdin.drain()
-        except ConnectionError as error:
-            raise KernelError(LOST) from error
-
-
-def _limits(limits: TrialLimits, memory_bytes: int | None = None) -> wire.Limits:
-    """Of the guard around a whole tree: memory and processes are those of all its nodes together."""
-    return wire.Limits(
-        seconds=limits.seconds,
-        memory_bytes=memory_bytes,
-        disk_bytes=4 * limits.disk_bytes,
-        processes=4096,
-        output_bytes=limits.output_bytes,
-        metric_seconds=limits.metric_seconds,
-    )
-
-
-def _spec(code: str | None, metric: Metric | None, before: float | None, limits: TrialLimits) -> str:
-    given = {name: getattr(limits, name) for name in limits.__struct_fields__}
-    measured = (
-        None
-        if metric is None
-        else wire.MetricSpec(metric.expression, metric.direction is Direction.MAXIMIZE, before)
-    )
-    return wire.TrialSpec(
-        fifo="", code=code, limits=wire.Limits(**given), tier="none", metric=measured
-    ).to_json()
-
-
-def _patience(limits: TrialLimits) -> float:
-    return _PATIENCE_FLOOR + _PATIENCE * (limits.seconds + limits.metric_seconds)
-
-
-def _without_marks(outputs: tuple[Output, ...]) -> tuple[Output, ...]:
-    return tuple(output for output in outputs if BOUNDARY not in output.get("data", {}))
-
-
-def _trial(
-    report: dict[str, Any], outputs: tuple[Output, ...], guard: Guard, before: float | None, seconds: float
-) -> Trial:
-    failure, measured = report.get("error"), report.get("metric") or {}
-    cheated = bool(measured.get("cheated"))
-    return Trial(
-        status=TrialStatus.BLOCKED if cheated else TrialStatus(report["status"]),
-        metric_before=before,
-        metric_after=measured.get("value"),
-        cheated=cheated,
-        outputs=outputs,
-        error=failure
-        and TrialError(name=failure["ename"], value=failure["evalue"], traceback=tuple(failure["traceback"])),
-        seconds=report.get("seconds", 0.0),
-        total_seconds=seconds,
-        peak_memory_bytes=report.get("peak_memory_bytes"),
-        engine=TryEngine.FORK,
-        guard=guard,
-        reason=" ".join(filter(None, (report.get("reason", ""), measured.get("reason", "")))),
-        audit_seconds=measured.get("audit_seconds", 0.0),
-    )
