@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -24,13 +24,21 @@ from jupyter_mlagent.settings import SessionSettings
 from jupyter_mlagent.verify import Reproduction, reproduce
 from jupyter_mlagent.workbench import Workbench
 
+if TYPE_CHECKING:
+    from jupyter_mlagent.cli.search import SearchWishes
+
+DEFAULT_STEPS = 5
+
 
 def command(
     notebook: options.NotebookPath,
     out: Annotated[
         Path | None, typer.Option("--out", help="Where the improved notebook goes.", metavar="OUT.ipynb")
     ] = None,
-    steps: Annotated[int, typer.Option("--steps", min=1, help="Most steps to take.")] = 5,
+    steps: Annotated[
+        int | None,
+        typer.Option("--steps", min=1, help="Most steps to take (5); with --search most cells to try (any)."),
+    ] = None,
     budget: Annotated[str, typer.Option("--budget", help="Most time to take, e.g. 90s, 10m, 1h.")] = "10m",
     metric: options.MetricOption = None,
     maximize: options.DirectionOption = None,
@@ -41,14 +49,31 @@ def command(
     trial_seconds: options.TrialSecondsOption = 60.0,
     allow_unguarded: options.UnguardedOption = False,
     no_journal: options.NoJournalOption = False,
+    search: Annotated[
+        bool, typer.Option("--search", help="Search a tree of cells, several steps deep, then keep the best.")
+    ] = False,
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, max=16, help="With --search: states worked on at once.")
+    ] = 1,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", help="With --search: the tree as .html, or .json for AIDE's viewers."),
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option("--resume", help="With --search: keep the search in this file, and go on from it."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT.ipynb if it exists.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Answer with one JSON object.")] = False,
 ) -> None:
     """Improve a notebook step by step and write the result to a new notebook.
 
     Each step proposes cells, tries them in copies of the kernel, and keeps the best one if it really improved
-    the metric. At the end the new notebook is run from the top in a fresh kernel, as a check.
+    the metric. With --search it looks several steps ahead in copies before anything is kept; Ctrl-C then
+    ends the search and keeps its best. At the end the new notebook is run from the top in a fresh kernel, as
+    a check.
     """
+    wishes = _search_wishes(search, workers, steps, report, resume)
     target = out or notebook.with_name(f"{notebook.stem}-improved.ipynb")
     check_target(target, overwrite)
     answer = options.run_async(
@@ -58,8 +83,12 @@ def command(
             metric=metric,
             direction=options.direction_of(maximize),
             budget=Budget(
-                steps=steps, seconds=options.parse_duration(budget), candidates=candidates, seed=seed
+                steps=steps or DEFAULT_STEPS,
+                seconds=options.parse_duration(budget),
+                candidates=candidates,
+                seed=seed,
             ),
+            search=wishes,
             model=model,
             kernel=kernel,
             settings=options.session_settings(candidates, trial_seconds, allow_unguarded),
@@ -72,6 +101,22 @@ def command(
         typer.echo(msgspec.json.format(msgspec.json.encode(answer), indent=2).decode())
     else:
         _show(answer)
+
+
+def _search_wishes(
+    search: bool, workers: int, steps: int | None, report: Path | None, resume: Path | None
+) -> SearchWishes | None:
+    """None without --search, which the other options of a search need."""
+    if not search:
+        for option, value in (("--report", report), ("--resume", resume)):
+            if value is not None:
+                raise typer.BadParameter(f"{option} needs --search.")
+        return None
+    if report is not None and (report.suffix not in (".html", ".json") or not report.parent.is_dir()):
+        raise typer.BadParameter("--report is a .html or .json file in a folder that exists.")
+    from jupyter_mlagent.cli.search import SearchWishes
+
+    return SearchWishes(workers=workers, steps=steps, report=report, resume=resume)
 
 
 def check_target(target: Path, overwrite: bool) -> None:
@@ -96,6 +141,7 @@ async def _run(
     no_journal: bool,
     overwrite: bool,
     quiet: bool,
+    search: SearchWishes | None = None,
 ) -> answers.RunAnswer:
     began = time.monotonic()
     with view.Progress(quiet=quiet) as progress:
@@ -107,7 +153,12 @@ async def _run(
                 raise MlagentError(
                     f"{path} raises before anything is measured; repair it, or name a --metric."
                 )
-            kept, ended, model_name = await _fly(workbench, budget, progress)
+            if search is not None:
+                from jupyter_mlagent.cli.search import fly_search
+
+                kept, ended, model_name = await fly_search(workbench, budget, search, progress)
+            else:
+                kept, ended, model_name = await _fly(workbench, budget, progress)
             if kept:
                 workbench.notebook.save_as(target, overwrite=overwrite)
         check: Reproduction | None = None
