@@ -11,6 +11,7 @@ from jupyter_mlagent.agent.parser import PREFILL
 from jupyter_mlagent.autopilot import FlightEnded, StepKept
 from jupyter_mlagent.engine.fake import ScriptedEngine
 from jupyter_mlagent.errors import MlagentError
+from jupyter_mlagent.events import Notice
 from jupyter_mlagent.journal import Journal
 from jupyter_mlagent.records import Direction
 from jupyter_mlagent.search.flight import SearchFlight
@@ -97,3 +98,35 @@ async def test_the_file_of_another_notebook_is_refused(tmp_path: Path) -> None:
         flight = SearchFlight(workbench, SearchBudget(steps=2), SearchSettings(), log=log)
         with pytest.raises(MlagentError, match="another file"):
             assert [event async for event in flight.events()]
+
+
+SPLIT = (
+    "import numpy as np\nfrom sklearn.dummy import DummyRegressor\n"
+    "from sklearn.linear_model import LinearRegression\nfrom sklearn.metrics import mean_absolute_error\n"
+    "from sklearn.model_selection import train_test_split",
+    "X = np.arange(60.0).reshape(-1, 1)\ny = 3 * X[:, 0] + np.random.default_rng(0).normal(0, 5, 60)\n"
+    "X_train, X_val, y_train, y_val = train_test_split(X, y, random_state=0)",
+    "model = DummyRegressor().fit(X_train, y_train)\nprint(mean_absolute_error(y_val, model.predict(X_val)))",
+)
+
+
+async def test_the_best_paths_are_measured_on_other_splits_before_one_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "nb.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in SPLIT]), path)
+    models = {
+        "fit a line": "LinearRegression().fit(X_train, y_train)",
+        "take the median": "DummyRegressor(strategy='median').fit(X_train[:40], y_train[:40])",
+        "fit a line through zero": "LinearRegression(fit_intercept=False).fit(X_train, y_train)",
+    }
+    replies = [f"{PREFILL} {plan}\nmodel = {model}\n```" for plan, model in models.items()]
+    async with open_workbench(
+        path, engine=ScriptedEngine(replies=replies), settings=SessionSettings(allow_unguarded=True)
+    ) as workbench:
+        await workbench.run_notebook()
+        workbench.session.set_metric(workbench.cells, METRIC, Direction.MINIMIZE)
+        flight = SearchFlight(workbench, SearchBudget(steps=3), SearchSettings(redrafts=0))
+        events = [event async for event in flight.events()]
+    (notice,) = [event.text for event in events if isinstance(event, Notice)]
+    assert notice.startswith("On 2 other splits of the data")
+    kept = [event for event in events if isinstance(event, StepKept)]
+    assert len(kept) == 1 and "a line" in kept[0].candidate.proposal.plan
