@@ -19,7 +19,6 @@ from mlagent_tui.proposals.diff import diff_content, diff_of
 from mlagent_tui.proposals.words import trial_content
 from mlagent_tui.sheet import Sheet
 
-
 _HEAD_ROWS = 4
 """Plan, sides and the space between, above the code."""
 
