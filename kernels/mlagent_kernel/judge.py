@@ -115,7 +115,7 @@ class _Judge:
 
     def _find(self) -> list[labels.Place]:
         if self._places is None:
-            self._places = labels.find(self._namespace, self._plan.truth)
+            self._places = labels.find(self._namespace, self._plan.truth, self._plan.truth_columns)
         return self._places
 
     def _draws(self, reader: Reader, code: Any, bound: dict[str, Any]) -> list[float]:

@@ -50,9 +50,10 @@ def run(
     if order.reseed is not None:
         reseed(order.reseed)
     if order.shuffle_seed is not None and order.plan is not None:
-        truth = order.plan.truth
-        rereading.install(shell.user_ns, _copies(shell.user_ns, truth) or {}, truth, order.shuffle_seed)
-        labels.shuffle(labels.find(shell.user_ns, order.plan.truth), order.shuffle_seed)
+        truth, columns = order.plan.truth, order.plan.truth_columns
+        before = _copies(shell.user_ns, truth) or {}
+        rereading.install(shell.user_ns, before, truth, order.shuffle_seed, columns)
+        labels.shuffle(labels.find(shell.user_ns, truth, columns), order.shuffle_seed)
     clerk = Clerk(shell.user_ns, order.plan, ends.payload) if order.plan is not None else None
     events.send({"kind": "running"})
     finished, failure = cell.run(copied, order.code)

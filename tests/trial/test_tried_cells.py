@@ -105,3 +105,34 @@ async def test_a_metric_that_warns_is_read_as_quickly_as_another(notebook: Any) 
     metric = Metric(expression="score()", direction=Direction.MAXIMIZE)
     reading = await notebook.trials.read_metric(metric, TrialLimits(metric_seconds=5.0))
     assert reading.value == 0.5, reading.reason
+
+
+TABLE = """
+import numpy as np, pandas as pd
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score
+from sklearn.model_selection import train_test_split
+from sklearn.tree import DecisionTreeClassifier
+_rng = np.random.default_rng(0)
+df = pd.DataFrame({"a": _rng.normal(size=600), "b": _rng.normal(size=600)})
+df["kind"] = (df.a + df.b + _rng.normal(size=600) > 0).astype(int)
+train, test = train_test_split(df, test_size=0.4, random_state=0)
+clf = DecisionTreeClassifier(max_depth=1, random_state=0).fit(train[["a"]], train.kind)
+"""
+
+
+async def test_a_table_of_features_and_labels_tells_them_apart(notebook: Any) -> None:
+    """Shuffled together with its features, the labels of an honest model would be followed too."""
+    await notebook.run(TABLE)
+    metric = Metric(
+        expression="accuracy_score(test.kind, clf.predict(test[['a', 'b']]))", direction=Direction.MAXIMIZE
+    )
+    shown = "print(test.kind.mean())"
+    honest = f"clf = LogisticRegression().fit(train[['a', 'b']], train.kind); {shown}"
+    leaking = f"clf = DecisionTreeClassifier(random_state=0).fit(df[['a', 'b']], df.kind); {shown}"
+    trial = await notebook.attempt(honest, metric, metric_before=0.5)
+    assert trial.status is TrialStatus.OK, trial.reason
+    assert trial.metric_after is not None and trial.metric_after > 0.6, trial.reason
+    trial = await notebook.attempt(leaking, metric, metric_before=0.5)
+    assert trial.status is TrialStatus.BLOCKED
+    assert trial.cheated

@@ -35,14 +35,24 @@ class Place:
         return self.holder.path.partition(".")[0].partition("[")[0]
 
 
-def find(namespace: Mapping[str, Any], truth: tuple[str, ...]) -> list[Place]:
-    """Every place found; empty when the labels are no arrays (a data loader, a generator)."""
+def find(
+    namespace: Mapping[str, Any], truth: tuple[str, ...], columns: Mapping[str, frozenset[str]] | None = None
+) -> list[Place]:
+    """Every place found; empty when the labels are no arrays (a data loader, a generator).
+
+    `columns`: of a table among `truth`, the columns that are labels, where it holds features too: shuffled
+    with them, an honest model would follow.
+    """
     if numpy() is None:
         return []
     everything = all_holders(namespace)
     places: list[Place] = []
     for name in truth:
-        for label in holders(name, namespace.get(name), 1, set()):
+        wanted = {f"{name}[{column!r}]" for column in (columns or {}).get(name, ())}
+        found = list(holders(name, namespace.get(name), 1, set()))
+        if wanted & {label.path for label in found}:
+            found = [label for label in found if label.path in wanted]
+        for label in found:
             if _codes(label.values) is None:
                 continue
             for holder, positions in _matches(label, everything):

@@ -35,6 +35,10 @@ class Plan:
     """All other names: held from before."""
     inner: dict[str, Role]
     """Of those names, the ones that functions of the notebook read as globals."""
+    truth_columns: dict[str, frozenset[str]]
+    """Columns that are the truth in a table that also holds features; a name without an entry is truth as a
+    whole.
+    """
     on_features: bool
     """Nothing but features to measure the model on: they are the truth then."""
 
@@ -61,7 +65,8 @@ def make(source: str, namespace: Mapping[str, Any]) -> Plan:
     """Plan the reading of `source` over the objects of before the cell. Raises SyntaxError."""
     tree = parse(source)
     found = roles.assign(tree.body, namespace)
-    inner = _inner_roles(_functions([node.id for node in found], namespace), namespace)
+    functions = _functions([node.id for node in found], namespace)
+    inner = _inner_roles(functions, namespace)
     on_features = Role.TRUTH not in (*found.values(), *inner.values())
     by_name: dict[str, set[Role]] = {}
     for name, role in [*((node.id, role) for node, role in found.items()), *inner.items()]:
@@ -76,8 +81,38 @@ def make(source: str, namespace: Mapping[str, Any]) -> Plan:
             name for name, played in by_name.items() if played == {Role.FIXED} and not hasattr(builtins, name)
         ),
         inner={name: _final(role, on_features) for name, role in inner.items()},
+        truth_columns={} if on_features else _truth_columns(tree, found, functions, namespace),
         on_features=on_features,
     )
+
+
+def _truth_columns(
+    tree: ast.AST,
+    found: Mapping[ast.Name, Role],
+    functions: Iterable[types.FunctionType],
+    namespace: Mapping[str, Any],
+) -> dict[str, frozenset[str]]:
+    """For names that are truth only by single columns (`test.price`, `test["price"]`): those columns."""
+    columns: dict[str, set[str]] = {}
+    whole: set[str] = set()
+    sources = [(tree, found), *(_read(function, namespace) for function in functions)]
+    for source, roles_there in sources:
+        parents = {child: node for node in ast.walk(source) for child in ast.iter_child_nodes(node)}
+        for node, role in roles_there.items():
+            if role is Role.TRUTH:
+                column = _column(parents.get(node))
+                columns.setdefault(node.id, set()).add(column or "")
+                whole |= {node.id} if column is None else set()
+    return {name: frozenset(named) for name, named in columns.items() if name not in whole}
+
+
+def _column(parent: ast.AST | None) -> str | None:
+    match parent:
+        case ast.Subscript(slice=ast.Constant(value=str(column))):
+            return column
+        case ast.Attribute(attr=column) if column not in ("values", "to_numpy", "iloc", "loc", "array", "T"):
+            return column
+    return None
 
 
 def try_make(source: str, namespace: Mapping[str, Any]) -> tuple[Plan | None, str]:
@@ -133,14 +168,22 @@ def _inner_roles(functions: list[types.FunctionType], namespace: Mapping[str, An
 
 def _globals_of(function: types.FunctionType, namespace: Mapping[str, Any]) -> Iterator[tuple[str, Role]]:
     names = global_names(function.__code__)
+    for node, role in _read(function, namespace)[1].items():
+        if node.id in names:
+            yield node.id, role
+
+
+def _read(
+    function: types.FunctionType, namespace: Mapping[str, Any]
+) -> tuple[ast.AST, Mapping[ast.Name, Role]]:
+    """A function's source and the roles in it; without its source, the names that it reads."""
+    names = global_names(function.__code__)
     local = frozenset(function.__code__.co_varnames + function.__code__.co_cellvars)
     try:
         tree: ast.AST = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, TypeError, SyntaxError):
         tree = ast.Tuple([ast.Name(name, ast.Load()) for name in names], ast.Load())
-    for node, role in roles.assign(tree, namespace, local).items():
-        if node.id in names:
-            yield node.id, role
+    return tree, roles.assign(tree, namespace, local)
 
 
 def rewritten(plan: Plan, namespace: Mapping[str, Any]) -> ast.Expression:

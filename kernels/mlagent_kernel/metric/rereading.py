@@ -35,10 +35,17 @@ def brings_data(name: str) -> bool:
     return (begins and name not in _NO_DATA) or name in ("open", "load", "loadtxt", "genfromtxt", "fromfile")
 
 
-def install(namespace: dict[str, Any], before: Mapping[str, Any], truth: tuple[str, ...], seed: int) -> None:
+def install(
+    namespace: dict[str, Any],
+    before: Mapping[str, Any],
+    truth: tuple[str, ...],
+    seed: int,
+    columns: Mapping[str, frozenset[str]] | None = None,
+) -> None:
     """Replace the readers in their modules and in the notebook's variables.
 
-    `before`: copies of the labels named in `truth`, not shuffled. `seed`: of their permutation.
+    `before`: copies of the labels named in `truth`, not shuffled. `seed`: of their permutation. `columns`: as
+    for `labels.find`.
     """
     known = {**namespace, **before}
     replaced: dict[int, Any] = {}
@@ -48,20 +55,24 @@ def install(namespace: dict[str, Any], before: Mapping[str, Any], truth: tuple[s
         module = importlib.import_module(module_name)
         for name, function in list(vars(module).items()):
             if name.startswith(beginnings) and callable(function) and not isinstance(function, type):
-                replaced[id(function)] = _shuffling(function, known, truth, seed)
+                replaced[id(function)] = _shuffling(function, known, truth, columns, seed)
                 setattr(module, name, replaced[id(function)])
     for name, value in list(namespace.items()):
         namespace[name] = replaced.get(id(value), value)
 
 
 def _shuffling(
-    function: Callable[..., Any], known: Mapping[str, Any], truth: tuple[str, ...], seed: int
+    function: Callable[..., Any],
+    known: Mapping[str, Any],
+    truth: tuple[str, ...],
+    columns: Mapping[str, frozenset[str]] | None,
+    seed: int,
 ) -> Callable[..., Any]:
     @functools.wraps(function)
     def read(*arguments: Any, **options: Any) -> Any:
         found = function(*arguments, **options)
         try:
-            places = labels.find({**known, _ANEW: found}, truth)
+            places = labels.find({**known, _ANEW: found}, truth, columns)
             labels.shuffle([place for place in places if place.variable == _ANEW], seed)
         except Exception:  # of a kind that cannot be searched or written to: then it stays as it is
             return found
