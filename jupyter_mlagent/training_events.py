@@ -120,6 +120,8 @@ class AdapterInfo(Record):
     steps: int = 0
     """Steps it learned from."""
     note: str = ""
+    gguf: str = ""
+    """Path of the file that an engine loads (`Engine.load_adapter`); empty: there is none."""
 
 
 class TaskComparison(Record):
