@@ -1,7 +1,8 @@
-"""The prompt: instructions, task, cells in notebook order, then what changes most.
+"""The prompt: what stays the same first (goal, rules, earlier cells), then what changes most.
 
 Order serves the engine's prefix reuse: when only the last cell changes, everything before it stays the same,
-token for token. Size is budgeted by relevance; the metric's cells and the variables always stay.
+token for token, the rules, the reply's form and the variables included. Size is budgeted by relevance; the
+metric's cells and the variables always stay.
 """
 
 from __future__ import annotations
@@ -88,25 +89,35 @@ def build_messages(
     error = _error(state)
     ideas = choose_ideas(situation, operator, memory, error=error, seed=seed, count=max(replies, IDEAS))
     prefills = _prefills(() if hint.strip() else ideas, replies)
+    cells, changing = _cell_pieces(state, task, parts, operator)
     pieces = [
-        *_cell_pieces(state, task, parts, operator),
+        *cells,
         _variables(state, parts, situation),
+        *changing,
         _memory(memory),
         _hint(hint),
         _ideas(() if replies or hint.strip() else ideas),
     ]
-    ask = _join_lines(
-        wording.instruction(operator, situation, state.metric_value, error),
-        wording.rules(situation, parts),
-        wording.reply_form(
-            situation,
-            task,
-            trains=operator is not Operator.DEBUG or _binds(state.last_code_cell, situation.targets),
+    frame = _Frame(
+        before=_join(
+            (
+                wording.goal(task),
+                _join_lines(
+                    wording.rules(situation, parts),
+                    wording.reply_form(
+                        situation,
+                        task,
+                        trains=operator is not Operator.DEBUG
+                        or _binds(state.last_code_cell, situation.targets),
+                    ),
+                ),
+            )
         ),
+        after=wording.instruction(operator, situation, state.metric_value, error),
     )
     starts = max((budget.count(prefill) for prefill in prefills), default=budget.count(PREFILL))
     room = budget.tokens - budget.count(wording.SYSTEM) - starts
-    user, levels = _user_message(wording.goal(task), pieces, ask, room, budget)
+    user, levels = _user_message(frame, pieces, room, budget)
     return PromptBuild(
         messages=(ChatMessage(role="system", content=wording.SYSTEM), ChatMessage(role="user", content=user)),
         prefill=PREFILL,
@@ -119,19 +130,28 @@ def build_messages(
     )
 
 
+@dataclass(frozen=True)
+class _Frame:
+    """What stands around the pieces, and always stays."""
+
+    before: str
+    after: str
+
+
 def _user_message(
-    goal: str, pieces: Sequence[Piece], ask: str, room: int, budget: PromptBudget
+    frame: _Frame, pieces: Sequence[Piece], room: int, budget: PromptBudget
 ) -> tuple[str, list[int]]:
     """The message in at most `room` tokens, and the level of each piece in it."""
     wanted = min(room, budget.comfortable) // GRAIN * GRAIN
-    frame = round_up(budget.count(goal) + budget.count(ask))
-    levels = fit(pieces, wanted - frame, budget.count)
+    around = round_up(budget.count(frame.before) + budget.count(frame.after))
+    levels = fit(pieces, wanted - around, budget.count)
     texts = [piece.levels[level] for piece, level in zip(pieces, levels, strict=True)]
-    user = _join([goal, *texts, ask])
+    user = _join([frame.before, *texts, frame.after])
     if budget.count(user) > room:
         # Even at their floors the pieces are too long, e.g. in a notebook of one huge line.
-        spare = room - budget.count(_join([goal, "-", ask]))
-        user = cut(_join([goal, cut(_join(texts), spare, budget.count), ask]), room, budget.count)
+        spare = room - budget.count(_join([frame.before, "-", frame.after]))
+        texts = [cut(_join(texts), spare, budget.count)]
+        user = cut(_join([frame.before, *texts, frame.after]), room, budget.count)
     return user, levels
 
 
@@ -160,11 +180,17 @@ def _dropped(pieces: Sequence[Piece], levels: Sequence[int]) -> list[str]:
     ]
 
 
-def _cell_pieces(state: State, task: Task, parts: Roles, operator: Operator) -> list[Piece]:
-    """The cells in notebook order; the relevant ones are those the metric's variables come from."""
+def _cell_pieces(
+    state: State, task: Task, parts: Roles, operator: Operator
+) -> tuple[list[Piece], list[Piece]]:
+    """The cells in notebook order, those from the last code cell on apart.
+
+    The relevant ones are those the metric's variables come from.
+    """
     defining = _metric_cells(state.cells, task, parts)
     last = state.last_code_cell
-    pieces = []
+    earlier: list[Piece] = []
+    changing: list[Piece] = []
     for number, cell in enumerate(state.cells, 1):
         levels = cell_levels(number, cell)
         age = len(state.cells) - number
@@ -174,8 +200,9 @@ def _cell_pieces(state: State, task: Task, parts: Roles, operator: Operator) -> 
             relevance, floor = 60.0, max(len(levels) - 3, 0)
         if last is not None and cell.id == last.id:
             relevance, floor = (90.0 if operator is Operator.DEBUG else 65.0), max(len(levels) - 3, 0)
-        pieces.append(Piece(f"cell {number}", levels, relevance, floor=floor, volatile=cell is last))
-    return pieces
+        piece = Piece(f"cell {number}", levels, relevance, floor=floor, volatile=cell is last)
+        (changing if changing or cell is last else earlier).append(piece)
+    return earlier, changing
 
 
 def _metric_cells(cells: Sequence[Cell], task: Task, parts: Roles) -> set[int]:

@@ -50,18 +50,20 @@ def test_the_prompt_names_the_goal_what_to_assign_and_what_to_leave_alone() -> N
     assert "model.fit(X_train, y_train)" in prompt.rpartition("Answer in this form")[2]
 
 
-def test_the_order_is_instructions_goal_cells_variables_request() -> None:
+def test_what_stays_the_same_stands_first_and_what_is_asked_last() -> None:
     prompt = text(build(hint="try fewer features"))
 
     marks = [
         "machine learning engineer",
         "Goal:",
+        "Answer in this form",
         "Who leaves",
         "read_csv",
-        "SVC(C=0.1)",
         "Variables in memory",
+        "SVC(C=0.1)",
+        "try fewer features",
+        "The metric is now 0.81",
     ]
-    marks += ["try fewer features", "The metric is now 0.81", "Answer in this form"]
     assert [prompt.index(mark) for mark in marks] == sorted(prompt.index(mark) for mark in marks)
 
 
