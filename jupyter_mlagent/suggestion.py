@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 import msgspec
@@ -22,6 +22,7 @@ from jupyter_mlagent.agent.repair import NOTHING_EXPECTED
 from jupyter_mlagent.agent.static_check import check_cell
 from jupyter_mlagent.engine import api
 from jupyter_mlagent.engine.api import Engine, GenerateRequest, SamplingOptions
+from jupyter_mlagent.engine.closable import closable
 from jupyter_mlagent.errors import MlagentError
 from jupyter_mlagent.events import (
     CodeDelta,
@@ -204,10 +205,24 @@ class Suggestion:
             ),
             cache_key=self.state.notebook,
         )
-        async with contextlib.aclosing(_closable(self._engine.generate(self._request))) as events:
+        if self._model.prefills:
+            self._show_plans()
+        async with contextlib.aclosing(closable(self._engine.generate(self._request))) as events:
             async for event in events:
                 self._heard(event)
         self._to_try.put_nowait(None)
+
+    def _show_plans(self) -> None:
+        """What a reply is given to start with is known before the engine has read the prompt."""
+        for index, start in enumerate(self._request.prefills):
+            self._write(index, self._streams[index].ahead(self._request.prefill + start))
+
+    def _write(self, index: int, added: tuple[str, str]) -> None:
+        plan, code = added
+        if plan:
+            self._emit(PlanDelta(index=index, text=plan))
+        if code:
+            self._emit(CodeDelta(index=index, text=code))
 
     def _heard(self, event: api.GenerateEvent) -> None:
         match event:
@@ -221,11 +236,7 @@ class Suggestion:
                 )
             case api.TextDelta():
                 self._timings.setdefault("first_text_seconds", self._elapsed())
-                plan, code = self._streams[event.index].feed(event.text)
-                if plan:
-                    self._emit(PlanDelta(index=event.index, text=plan))
-                if code:
-                    self._emit(CodeDelta(index=event.index, text=code))
+                self._write(event.index, self._streams[event.index].feed(event.text))
             case api.ReplyDone():
                 self._reply(event.index, event.sample)
             case api.GenerateDone():
@@ -312,14 +323,3 @@ def anchor_for(state: State, operator: Operator, focus_cell_id: str | None) -> A
     if cell is None:
         return Anchor(cell_id="", source_hash=source_hash(""))
     return Anchor(cell_id=cell.id, source_hash=source_hash(cell.source))
-
-
-async def _closable(events: AsyncIterator[api.GenerateEvent]) -> AsyncGenerator[api.GenerateEvent]:
-    """An async generator over any async iterator, so that closing it reaches the engine."""
-    try:
-        async for event in events:
-            yield event
-    finally:
-        close = getattr(events, "aclose", None)
-        if close is not None:
-            await close()

@@ -211,7 +211,14 @@ class ReplyStream:
     def feed(self, text: str) -> tuple[str, str]:
         """The plan and the code that `text` adds; what has been given out is never taken back."""
         self._text += text
-        plan, code = _so_far(self._text)
+        return self._give(self._text)
+
+    def ahead(self, start: str) -> tuple[str, str]:
+        """The plan and the code of a `start` that is certain to come; `feed` then does not repeat them."""
+        return self._give(start)
+
+    def _give(self, text: str) -> tuple[str, str]:
+        plan, code = _so_far(text)
         new_plan = plan[len(self._plan) :] if plan.startswith(self._plan) else ""
         new_code = code[len(self._code) :] if code.startswith(self._code) else ""
         self._plan += new_plan

@@ -86,6 +86,8 @@ class EngineInfo(Record):
     """Texts of the prefix, suffix and middle tokens, where the engine knows them."""
     grammar: bool = False
     logprobs: bool = False
+    prefills: bool = False
+    """Whether replies start with what `GenerateRequest.prefills` gives them."""
     worker_pid: int | None = None
     memory_bytes: int | None = None
 

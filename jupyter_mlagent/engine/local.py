@@ -103,6 +103,7 @@ class LlamaEngine:
             fim_tokens=ready.fim_tokens if ready else None,
             grammar=True,
             logprobs=True,
+            prefills=True,
             worker_pid=link.pid if link else None,
             memory_bytes=self._supervisor.memory_bytes() if link else None,
         )

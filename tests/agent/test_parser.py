@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_mlagent.agent.dedupe import normalised_key
-from jupyter_mlagent.agent.parser import STOP, Malformed, Reply, ReplyStream, parse_reply
+from jupyter_mlagent.agent.parser import PREFILL, STOP, Malformed, Reply, ReplyStream, parse_reply
 from jupyter_mlagent.agent.repair import Expected
 
 CODE = "model = SVC(C=10)\nmodel.fit(X_train, y_train)"
@@ -185,3 +185,21 @@ def test_the_stream_shows_the_plan_before_the_code_and_no_fence() -> None:
     assert seen == [
         ("", ""), ("", ""), ("", ""), ("fit", ""), (" it.", "mo"), ("", "del = 1"), ("", "\n"), ("", "")
     ]  # fmt: skip
+
+
+@settings(deadline=None)
+@given(PLANS, CODE_LINES, st.integers(0, 400), st.integers(1, 9))
+def test_a_start_that_is_known_ahead_is_shown_at_once_and_not_again(
+    plan: str, lines: list[str], known: int, size: int
+) -> None:
+    """Given the start of a reply before it comes, then the reply in pieces, plan and code are given once."""
+    code = "\n".join(lines)
+    text = f"{PREFILL} x{plan}\n{code}\n```"
+    stream = ReplyStream()
+    plans, codes = stream.ahead(text[: len(PREFILL) + known])
+    for position in range(0, len(text), size):
+        new_plan, new_code = stream.feed(text[position : position + size])
+        plans, codes = plans + new_plan, codes + new_code
+
+    assert plans == f"x{plan}"
+    assert codes.strip("\n") == code.strip("\n")

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import AsyncGenerator
 
+import msgspec
 import pytest
 
 from jupyter_mlagent import events
 from jupyter_mlagent.agent.parser import PREFILL
+from jupyter_mlagent.engine import api
+from jupyter_mlagent.engine.api import EngineInfo, GenerateRequest
 from jupyter_mlagent.engine.fake import ScriptedEngine
 from jupyter_mlagent.errors import MetricError, MlagentError
 from jupyter_mlagent.journal import Journal
@@ -16,6 +20,7 @@ from jupyter_mlagent.records import (
     Cell,
     Direction,
     Operator,
+    Sample,
     Trial,
     TrialError,
     TrialStatus,
@@ -106,6 +111,37 @@ async def test_the_plan_is_heard_before_the_code_and_the_code_before_its_trial()
         events.Ranked,
     ]
     assert [kinds.index(kind) for kind in order] == sorted(kinds.index(kind) for kind in order)
+
+
+class GuidedEngine(ScriptedEngine):
+    """Starts each reply with what the request gives it, and then writes a forest."""
+
+    async def start(self) -> EngineInfo:
+        return msgspec.structs.replace(await super().start(), prefills=True)
+
+    async def generate(self, request: GenerateRequest) -> AsyncGenerator[api.GenerateEvent]:
+        yield api.PromptRead(prompt_tokens=1, cached_tokens=0, seconds=0.0)
+        for index, start in enumerate(request.prefills):
+            text = f"{request.prefill}{start}\n# {index}\n{FOREST}\n```"
+            for piece in (text[:30], text[30:]):
+                yield api.TextDelta(index=index, text=piece)
+            yield api.ReplyDone(index=index, sample=Sample(text=text))
+
+
+async def test_a_plan_that_the_reply_is_given_is_heard_before_the_prompt_is_read() -> None:
+    session = make_session([""] * 4, ScriptedTrials(0.5, {"Forest": 0.9}, VARIABLES))
+    session.engine = GuidedEngine()
+
+    stream = await collect(session)
+
+    kinds = [type(event) for event in stream]
+    ahead = [
+        event.index for event in stream[: kinds.index(events.PromptRead)] if type(event) is events.PlanDelta
+    ]
+    assert ahead == [0, 1, 2]
+    ready = next(event for event in stream if isinstance(event, events.ProposalReady))
+    heard = [e.text for e in stream if isinstance(e, events.PlanDelta) and e.index == ready.index]
+    assert "".join(heard) == ready.proposal.plan
 
 
 async def test_every_event_survives_the_way_to_a_front_end() -> None:
