@@ -14,7 +14,6 @@ from jupyter_mlagent.journal import Journal
 from jupyter_mlagent.server.channel import NotebookChannel
 from jupyter_mlagent.server.engine import SharedEngine
 from jupyter_mlagent.server.handlers import (
-    AdaptersHandler,
     DownloadHandler,
     JournalHandler,
     ModelsHandler,
@@ -22,9 +21,18 @@ from jupyter_mlagent.server.handlers import (
     StepHandler,
 )
 from jupyter_mlagent.server.kernels import ServerTrials
+from jupyter_mlagent.server.learning import Learning
+from jupyter_mlagent.server.learning_handlers import (
+    AdaptersHandler,
+    ComparisonHandler,
+    PromotionHandler,
+    TrainingHandler,
+    TrainingPauseHandler,
+)
 from jupyter_mlagent.server.models import ModelList
 from jupyter_mlagent.server.rooms import Rooms
 from jupyter_mlagent.threads import YIELDING
+from jupyter_mlagent.training_events import find_trainer
 
 
 class MlagentApp(ExtensionApp):
@@ -50,6 +58,11 @@ class MlagentApp(ExtensionApp):
         config=True,
         help="Makes the source of trial runners from the server's kernel manager.",
     )
+    trainer_factory = Callable(
+        find_trainer,
+        config=True,
+        help="Finds the trainer, or None: for one of your own.",
+    )
 
     def initialize_settings(self) -> None:
         # Kernels inherit it: the model of this server computes beside them.
@@ -60,8 +73,12 @@ class MlagentApp(ExtensionApp):
         assert self.serverapp is not None
         trials = self.trials_factory(self.serverapp.kernel_manager)
         self.rooms = Rooms(self.serverapp.root_dir, engine, trials, journal)
+        self.learning = Learning(self.trainer_factory, engine)
         self.settings.update(
-            mlagent_rooms=self.rooms, mlagent_models=ModelList(), mlagent_journal_problem=problem
+            mlagent_rooms=self.rooms,
+            mlagent_models=ModelList(),
+            mlagent_learning=self.learning,
+            mlagent_journal_problem=problem,
         )
 
     def initialize_handlers(self) -> None:
@@ -70,6 +87,10 @@ class MlagentApp(ExtensionApp):
             (r"/mlagent/models", ModelsHandler),
             (r"/mlagent/models/download", DownloadHandler),
             (r"/mlagent/adapters", AdaptersHandler),
+            (r"/mlagent/adapters/comparison", ComparisonHandler),
+            (r"/mlagent/adapters/promotion", PromotionHandler),
+            (r"/mlagent/training", TrainingHandler),
+            (r"/mlagent/training/pause", TrainingPauseHandler),
             (r"/mlagent/journal", JournalHandler),
             (r"/mlagent/journal/(\d+)", StepHandler),
             (r"/mlagent/notebook", NotebookChannel),
@@ -78,6 +99,7 @@ class MlagentApp(ExtensionApp):
 
     async def stop_extension(self) -> None:
         self.settings["mlagent_models"].cancel()
+        await self.learning.close()
         await self.rooms.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from jupyter_core.utils import ensure_async
@@ -15,6 +16,7 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 from jupyter_mlagent.errors import MlagentError
 from jupyter_mlagent.records import Record
 from jupyter_mlagent.server import messages
+from jupyter_mlagent.server.learning import Learning
 from jupyter_mlagent.server.room import Room
 from jupyter_mlagent.server.rooms import Rooms
 
@@ -29,7 +31,7 @@ class NotebookChannel(WebSocketMixin, WebSocketHandler, JupyterHandler):
 
     auth_resource = AUTH_RESOURCE
     room: Room | None = None
-    _unwatch: Any = None
+    _unwatch: Sequence[Callable[[], None]] = ()
 
     def check_origin(self, origin: str | None = None) -> bool:
         # Named, so that no change in the order of base classes lets tornado's own (laxer) rule win.
@@ -56,13 +58,18 @@ class NotebookChannel(WebSocketMixin, WebSocketHandler, JupyterHandler):
         self._reader = asyncio.ensure_future(self._read())
         self.room = rooms.rename(was, self._path) if was else rooms.room(self._path)
         self.tell(self.room.join(self.tell))
-        self._unwatch = rooms.engine.watch(lambda status: self.tell(messages.EngineChanged(engine=status)))
+        learning: Learning = self.settings["mlagent_learning"]
+        self._unwatch = [
+            rooms.engine.watch(lambda status: self.tell(messages.EngineChanged(engine=status))),
+            learning.watch(self.tell),
+        ]
 
     def on_close(self) -> None:
         super().on_close()
         if self.room is None:
             return
-        self._unwatch()
+        for unwatch in self._unwatch:
+            unwatch()
         self._reader.cancel()
         self.room.leave(self.tell)
 

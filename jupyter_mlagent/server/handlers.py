@@ -1,4 +1,4 @@
-"""HTTP routes below `mlagent/`: what the engine does, the models, the journal."""
+"""HTTP routes below `mlagent/`: what the engine does, the models, the journal (learning: its own file)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
-from jupyter_mlagent import __version__, paths
-from jupyter_mlagent.engine.status import EngineState, EngineStatus
-from jupyter_mlagent.errors import JournalError, MlagentError, ModelError
+from jupyter_mlagent import __version__
+from jupyter_mlagent.engine.status import EngineStatus
+from jupyter_mlagent.errors import JournalError, ModelError
 from jupyter_mlagent.journal import StepFilter
 from jupyter_mlagent.records import Record
 from jupyter_mlagent.server.channel import AUTH_RESOURCE
@@ -54,8 +54,7 @@ class MlagentHandler(APIHandler):
 
     def answer_models(self) -> None:
         engine = self.rooms.engine
-        running = engine.status.state in (EngineState.READY, EngineState.GENERATING)
-        self.answer(self.models.list(engine.model, running=running))
+        self.answer(self.models.list(engine.model, running=engine.running))
 
     def wish(self, kind: type[Any]) -> Any:
         try:
@@ -121,48 +120,6 @@ class DownloadHandler(MlagentHandler):
     async def delete(self) -> None:
         self.models.cancel()
         self.answer_models()
-
-
-class AdapterTable(Record):
-    """`GET mlagent/adapters`"""
-
-    adapters: tuple[str, ...]
-    """Names of the GGUF adapters on this machine."""
-    current: str | None
-    """None: the base model as it is."""
-
-
-class UseAdapter(Record):
-    name: str | None
-
-
-class AdaptersHandler(MlagentHandler):
-    """What was learned here; POST switches to one of them, or with null back to the base model."""
-
-    @web.authenticated
-    @authorized
-    async def get(self) -> None:
-        self.answer(self._table())
-
-    @web.authenticated
-    @authorized
-    async def post(self) -> None:
-        wish: UseAdapter = self.wish(UseAdapter)
-        if wish.name is not None and wish.name not in self._table().adapters:
-            raise web.HTTPError(404, f"There is no adapter '{wish.name}' on this machine.")
-        path = None if wish.name is None else paths.adapters_dir() / f"{wish.name}.gguf"
-        try:
-            await self.rooms.engine.load_adapter(path)
-        except MlagentError as error:
-            raise web.HTTPError(409, str(error)) from None
-        self.answer(self._table())
-
-    def _table(self) -> AdapterTable:
-        folder = paths.adapters_dir()
-        names = tuple(
-            sorted(str(path.relative_to(folder).with_suffix("")) for path in folder.glob("**/*.gguf"))
-        )
-        return AdapterTable(adapters=names, current=self.rooms.engine.adapter)
 
 
 class JournalHandler(MlagentHandler):

@@ -8,8 +8,14 @@ with its XSRF token) and authorised for the resource `mlagent`; refusals are `{"
     POST   mlagent/models                    {"name"}: use that model; 409 where it cannot be used
     POST   mlagent/models/download           {"name"}: fetch it; progress is in GET mlagent/models
     DELETE mlagent/models/download           end the download
-    GET    mlagent/adapters                  {"adapters": names, "current": name or null}
+    GET    mlagent/adapters                  AdapterTable (learning.py): names, the one in use, what is known
     POST   mlagent/adapters                  {"name"}: use that adapter; null: the base model
+    GET    mlagent/adapters/comparison?name= AdapterComparison (training_events.py) with the one in use
+    POST   mlagent/adapters/promotion        {"name"}: promote it; 409 unless it is better than the active one
+    DELETE mlagent/adapters/promotion        roll the last promotion back
+    GET    mlagent/training                  TrainingStatus (training.py): the trainer's run
+    POST   mlagent/training                  {"kind"}: start one
+    POST   mlagent/training/pause            pause it after the update under way; DELETE: go on
     GET    mlagent/journal?path=NB.ipynb     the notebook's steps, newest first
     GET    mlagent/journal/NUMBER            {"plan", "code", "trial"} of one step
     GET    mlagent/notebook?path=NB.ipynb    upgrade to the WebSocket of that notebook's session
@@ -32,7 +38,8 @@ question with its answer; the client counts it. A conversation:
     client  undo {proposal_id}               where the cell was taken out again
 
 With fly, the server sends `apply` for each step it keeps; the client puts it in, runs it, and answers
-`applied` with the same id, or it is told to `retract` a cell. The session belongs to the server: closing the
+`applied` with the same id, or it is told to `retract` a cell. `engine_changed` and `training_changed` (a
+TrainingStatus) come at any time. The session belongs to the server: closing the
 WebSocket loses nothing but a flight. Fields may be added to messages; none is renamed or removed.
 """
 

@@ -75,6 +75,12 @@ def source() -> Source:
     return Source(ScriptedTrials(0.5, {"RandomForest": 0.9, "DecisionTree": 0.7}, variables))
 
 
+@pytest.fixture
+def trainer() -> Any:
+    """None: no trainer is installed; a test may have one of its own."""
+    return None
+
+
 class Server:
     """A running Jupyter server."""
 
@@ -99,10 +105,10 @@ class Server:
 # pytest-jupyter's own fixtures run their event loop themselves, which pytest-asyncio's tests cannot join.
 @pytest.fixture
 async def server(
-    engine: Any, source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    engine: Any, source: Source, trainer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Server]:
     for name in ("config", "data", "runtime", "mlagent", "work"):
-        (tmp_path / name).mkdir()
+        (tmp_path / name).mkdir(exist_ok=True)
     for variable, name in {
         "JUPYTER_CONFIG_DIR": "config",
         "JUPYTER_DATA_DIR": "data",
@@ -117,6 +123,7 @@ async def server(
                 "MlagentApp": {
                     "engine_factory": lambda spec: engine,
                     "trials_factory": lambda manager: source,
+                    "trainer_factory": lambda: trainer,
                 },
                 "IdentityProvider": {"token": "the-token"},
             }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -17,6 +18,13 @@ ROUTES = [
     ("DELETE", "models/download"),
     ("GET", "adapters"),
     ("POST", "adapters"),
+    ("GET", "adapters/comparison?name=mine"),
+    ("POST", "adapters/promotion"),
+    ("DELETE", "adapters/promotion"),
+    ("GET", "training"),
+    ("POST", "training"),
+    ("POST", "training/pause"),
+    ("DELETE", "training/pause"),
     ("GET", "journal?path=work.ipynb"),
     ("GET", "journal/1"),
     ("GET", "notebook?path=work.ipynb"),
@@ -93,3 +101,21 @@ async def test_the_channel_wants_to_know_which_notebook(
     server: Any,
 ) -> None:
     assert await status_of("GET", f"http://{server.address}notebook", server.headers) == 400
+
+
+async def test_no_route_is_left_out_of_these_tests(server: Any) -> None:
+    (extension,) = server.app.extension_manager.extension_apps["jupyter_mlagent.server"]
+    offered = {
+        (method.upper(), pattern)
+        for pattern, handler, *_ in extension.handlers
+        if pattern.startswith("/mlagent/")
+        for method in ("get", "post", "delete")
+        if method in vars(handler)
+    }
+    tested = {
+        (method, pattern)
+        for method, route in ROUTES
+        for _, pattern in offered
+        if re.fullmatch(pattern, f"/mlagent/{route.partition('?')[0]}")
+    }
+    assert tested == offered

@@ -254,24 +254,6 @@ async def test_models_are_listed_with_what_is_here(server: Any) -> None:
     assert table["download"] is None
 
 
-async def test_adapters_are_listed_and_switched(server: Any, tmp_path: Any) -> None:
-    folder = tmp_path / "mlagent" / "adapters"
-    folder.mkdir()
-    (folder / "mine.gguf").write_bytes(b"GGUF")
-
-    assert await server.fetch("GET", "adapters") == {"adapters": ["mine"], "current": None}
-    assert (await server.fetch("POST", "adapters", name="mine"))["current"] == "mine"
-    assert (await server.fetch("POST", "adapters", name=None))["current"] is None
-
-
-async def test_an_adapter_outside_the_folder_is_refused(server: Any) -> None:
-    from tornado.httpclient import HTTPClientError
-
-    with pytest.raises(HTTPClientError) as refused:
-        await server.fetch("POST", "adapters", name="../../etc/passwd")
-    assert refused.value.code == 404
-
-
 async def test_a_renamed_notebook_keeps_its_session_and_its_steps(visit: Visit, server: Any) -> None:
     page = await visit("old.ipynb")
     chosen = best(await page.ask())

@@ -29,6 +29,7 @@ class TypingEngine:
         self.pause = pause
         self.requests: list[GenerateRequest] = []
         self.closed_early = 0
+        self.adapters: list[Path | None] = []
 
     async def start(self) -> EngineInfo:
         return await self.info()
@@ -66,6 +67,7 @@ class TypingEngine:
         return [[1.0] for _ in texts]
 
     async def load_adapter(self, path: Path | None, scale: float = 1.0) -> EngineInfo:
+        self.adapters.append(path)
         return await self.info()
 
     async def close(self) -> None: ...
