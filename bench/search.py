@@ -22,8 +22,8 @@ import psutil
 from jupyter_mlagent.records import Anchor, Direction, Metric, Proposal, TrialStatus, source_hash
 from jupyter_mlagent.search.events import SearchEnded
 from jupyter_mlagent.search.expander import Expansion, Order, TriedStep
-from jupyter_mlagent.search.search import Search, SearchBudget
-from jupyter_mlagent.search.settings import SearchSettings
+from jupyter_mlagent.search.search import Search
+from jupyter_mlagent.search.settings import SearchBudget, SearchSettings
 from jupyter_mlagent.search.states import FIRST, LiveStates
 from jupyter_mlagent.search.tree import Tree
 from jupyter_mlagent.trial.api import TrialLimits

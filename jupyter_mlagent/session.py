@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import uuid
 from collections import deque
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Protocol
 
 from jupyter_mlagent.agent.memory import MemoryEntry, remember_candidates
@@ -257,6 +257,11 @@ class Session:
             self.journal.mark_undone(step)
         except JournalError as error:
             self.journal_problem = str(error)
+
+    def adopt(self, step_ids: Mapping[str, int]) -> None:
+        """Steps that a search made are cells of the notebook now, oldest first; an undo finds them."""
+        self._step_ids |= step_ids
+        self._parent_step = next(reversed([*step_ids.values()]), self._parent_step)
 
     def ignore_outstanding(self, but: str | None = None) -> None:
         """Proposals that were shown and got no verdict."""

@@ -13,11 +13,10 @@ from jupyter_mlagent.cli import view
 from jupyter_mlagent.errors import MlagentError
 from jupyter_mlagent.events import Notice
 from jupyter_mlagent.records import Record
-from jupyter_mlagent.search.events import ExpansionFailed, NodeGrown
+from jupyter_mlagent.search.events import BestChanged, ExpansionFailed, NodeAdded, PathChosen
 from jupyter_mlagent.search.export import aide_journal, page
 from jupyter_mlagent.search.flight import SearchFlight
-from jupyter_mlagent.search.search import SearchBudget
-from jupyter_mlagent.search.settings import SearchSettings
+from jupyter_mlagent.search.settings import SearchBudget, SearchSettings
 from jupyter_mlagent.search.tree import Tree
 from jupyter_mlagent.workbench import Workbench
 
@@ -49,8 +48,12 @@ async def fly_search(
                 match event:
                     case Notice():
                         progress.said(event.text)
-                    case NodeGrown():
-                        _show(flight.tree, event, progress)
+                    case NodeAdded():
+                        _show(flight.tree, progress)
+                    case BestChanged() if event.node is not None:
+                        progress.said(_best(flight.tree, event))
+                    case PathChosen() if event.sentence:
+                        progress.said(event.sentence)
                     case ExpansionFailed():
                         progress.doing(event.reason)
                     case StepKept():
@@ -64,14 +67,17 @@ async def fly_search(
     raise MlagentError("The search ended without a result; try again.")
 
 
-def _show(tree: Tree | None, event: NodeGrown, progress: view.Progress) -> None:
+def _show(tree: Tree | None, progress: view.Progress) -> None:
     assert tree is not None
-    if event.best:
-        proposal = tree.node(event.node).proposal
-        plan = proposal.plan if proposal is not None else ""
-        progress.said(f"cell {event.node}, best so far: {view.number(event.metric)}  {plan}")
     best = tree.best
     progress.doing(f"{len(tree.growths)} cells tried · best {view.number(best.metric if best else None)}")
+
+
+def _best(tree: Tree | None, event: BestChanged) -> str:
+    assert tree is not None and event.node is not None
+    proposal = tree.node(event.node).proposal
+    plan = proposal.plan if proposal is not None else ""
+    return f"cell {event.node}, best so far: {view.number(event.metric)}  {plan}"
 
 
 def _write_report(tree: Tree | None, path: Path | None, notebook: str) -> str:

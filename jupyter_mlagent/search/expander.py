@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from jupyter_mlagent.agent.memory import MemoryEntry
 from jupyter_mlagent.records import Cell, Operator, Proposal, Record, Trial
+from jupyter_mlagent.search.events import SearchEvent
+
+
+def _untold(_: SearchEvent) -> None:
+    """Nobody listens."""
 
 
 class TriedStep(Record):
@@ -32,6 +38,8 @@ class Order:
     """Cells that a step must differ from."""
     hint: str
     seed: int
+    tell: Callable[[SearchEvent], None] = _untold
+    """Hears of each step as it is proposed and tried, before the expansion ends."""
 
 
 class Expansion(Record):

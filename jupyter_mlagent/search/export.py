@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 import html
 import importlib.resources
 import json
 import re
 from typing import Any
 
-from jupyter_mlagent.records import Direction, Trial
+import msgspec
+
+from jupyter_mlagent.records import Direction
 from jupyter_mlagent.search.explain import explain
 from jupyter_mlagent.search.node import Node
 from jupyter_mlagent.search.tree import ROOT, Tree
-from jupyter_mlagent.search.value import is_better
-
-OUTPUT_CHARACTERS = 20_000
-"""Longest output of a node in an export; the middle of a longer one is left out."""
+from jupyter_mlagent.search.view import text_of, views_of
 
 
 def aide_journal(tree: Tree) -> str:
@@ -42,7 +40,7 @@ def _aide_node(tree: Tree, node: Node) -> dict[str, Any]:
         "ctime": float(node.id),
         "parent": None,
         "children": [],
-        "_term_out": [_text(trial)],
+        "_term_out": [text_of(trial)],
         "exec_time": trial.seconds,
         "exc_type": trial.error.name if trial.error else None,
         "exc_info": {"args": [trial.error.value]} if trial.error else None,
@@ -58,82 +56,11 @@ def _aide_node(tree: Tree, node: Node) -> dict[str, Any]:
 
 def page(tree: Tree, title: str) -> str:
     """One HTML file without any reference outwards: the tree, each node's code, output and diff."""
-    best = {node.id for node in tree.best_path}
-    shades = _shades(tree)
-    data = {
-        "summary": explain(tree),
-        "nodes": [_page_node(tree, node, best, shades.get(node.id)) for node in tree.nodes],
-    }
+    data = {"summary": explain(tree), "nodes": msgspec.to_builtins(views_of(tree))}
     # A tag within the data would end the script element that holds it.
     parts = {"title": html.escape(title), "data": json.dumps(data).replace("<", "\\u003c")}
     template = importlib.resources.files("jupyter_mlagent.search").joinpath("page.html").read_text("utf-8")
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], template)
-
-
-def _page_node(tree: Tree, node: Node, best: set[int], shade: float | None) -> dict[str, Any]:
-    proposal, trial = node.proposal, node.trial
-    return {
-        "id": node.id,
-        "parent": node.parent,
-        "depth": node.depth,
-        "operator": node.operator.value if node.operator else "notebook",
-        "status": node.status.value,
-        "works": node.works,
-        "best": node.id in best,
-        "metric": node.metric if node.works else None,
-        "shade": shade,
-        "visits": node.visits,
-        "mean": round(node.mean, 4),
-        "plan": proposal.plan if proposal else "The notebook as it stands",
-        "code": proposal.code if proposal else "",
-        "diff": _diff(tree, node),
-        "output": _text(trial) if trial else "",
-        "ended": node.pruned or node.ended,
-        "seconds": trial.seconds if trial else 0.0,
-    }
-
-
-def _shades(tree: Tree) -> dict[int, float]:
-    """From 0 (the worst metric of the search) to 1 (the best), by rank: one outlier leaves the rest apart."""
-    direction = tree.direction
-    if direction is None:
-        return {}
-    found = [node for node in tree.nodes if node.works and is_better(node.metric, None, direction)]
-    values = sorted({direction.sign * node.metric for node in found if node.metric is not None})
-    places = {value: place / max(1, len(values) - 1) for place, value in enumerate(values)}
-    return {node.id: places[direction.sign * node.metric] for node in found if node.metric is not None}
-
-
-def _diff(tree: Tree, node: Node) -> str:
-    """Against the parent's cell; empty for first steps."""
-    above = tree.nodes[node.parent].proposal if node.parent else None
-    if node.proposal is None or above is None:
-        return ""
-    lines = difflib.unified_diff(
-        above.code.splitlines(), node.proposal.code.splitlines(), "parent", "this", lineterm=""
-    )
-    return "\n".join(lines)
-
-
-def _text(trial: Trial) -> str:
-    """What the cell printed, showed and raised, as text."""
-    parts = []
-    for output in trial.outputs:
-        if output.get("output_type") == "stream":
-            parts.append(_joined(output.get("text", "")))
-        elif output.get("output_type") != "error":
-            parts.append(_joined(output.get("data", {}).get("text/plain", "")) + "\n")
-    if trial.error is not None:
-        parts.append(f"{trial.error.name}: {trial.error.value}\n")
-    text = "".join(parts)
-    if len(text) <= OUTPUT_CHARACTERS:
-        return text
-    half = OUTPUT_CHARACTERS // 2
-    return f"{text[:half]}\n[... {len(text) - 2 * half} characters left out ...]\n{text[-half:]}"
-
-
-def _joined(text: str | list[str]) -> str:
-    return text if isinstance(text, str) else "".join(text)
 
 
 def _name(node_id: int | None) -> str:

@@ -12,9 +12,11 @@ from typing import Any
 import msgspec
 
 from jupyter_mlagent.engine.api import Engine, EngineInfo, GenerateEvent, GenerateRequest
+from jupyter_mlagent.engine.closable import closable
 from jupyter_mlagent.errors import JournalError, MlagentError
-from jupyter_mlagent.events import Failed, Ranked
-from jupyter_mlagent.records import ChatMessage, Metric, Proposal, Task, Trial, Verdict
+from jupyter_mlagent.events import Failed, ProposalReady, Ranked, SuggestEvent, TrialFinished
+from jupyter_mlagent.records import ChatMessage, Metric, Task, Trial, Verdict
+from jupyter_mlagent.search.events import StepProposed, StepTried
 from jupyter_mlagent.search.expander import Expansion, Order, TriedStep
 from jupyter_mlagent.search.honest import held_to
 from jupyter_mlagent.search.states import LiveStates
@@ -72,6 +74,7 @@ class LiveExpander:
         )
         async with contextlib.aclosing(suggestion.events()) as events:
             async for event in events:
+                _pass_on(event, order)
                 if isinstance(event, Failed):
                     raise MlagentError(event.message)
                 if isinstance(event, Ranked):
@@ -79,12 +82,14 @@ class LiveExpander:
                     return _expansion(event)
         raise MlagentError("The request for proposals ended without a result; try again.")
 
-    def accepted(self, proposal: Proposal) -> None:
-        """The step became a cell of the notebook."""
-        step = self._step_ids.get(proposal.id)
-        if self._journal is not None and step is not None:
+    def accepted(self, proposal_ids: Sequence[str]) -> dict[str, int]:
+        """These steps became cells of the notebook; returns their numbers in the journal."""
+        steps = {name: self._step_ids[name] for name in proposal_ids if name in self._step_ids}
+        if self._journal is not None:
             with contextlib.suppress(JournalError):
-                self._journal.record_verdict(step, Verdict.ACCEPTED)
+                for step in steps.values():
+                    self._journal.record_verdict(step, Verdict.ACCEPTED)
+        return steps
 
     def _keep(self, suggestion: Suggestion, order: Order) -> None:
         """Into the journal, below the step that led to the state: a trajectory of its own for every path."""
@@ -105,6 +110,24 @@ def _expansion(ranked: Ranked) -> Expansion:
         tokens=ranked.timings.prompt_tokens + ranked.timings.sampled_tokens,
         dropped=ranked.dropped,
     )
+
+
+def _pass_on(event: SuggestEvent, order: Order) -> None:
+    match event:
+        case ProposalReady():
+            order.tell(StepProposed(node=order.node, proposal=event.proposal))
+        case TrialFinished():
+            order.tell(
+                StepTried(
+                    node=order.node,
+                    proposal_id=event.proposal_id,
+                    status=event.trial.status,
+                    metric=event.trial.metric_after,
+                    seconds=event.trial.seconds,
+                )
+            )
+        case _:
+            pass
 
 
 def _position(proposal_id: str) -> int:
@@ -164,15 +187,9 @@ class _InTurns:
         return await self._engine.info()
 
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[GenerateEvent]:
-        async with self._turn:
-            events = self._engine.generate(request)
-            try:
-                async for event in events:
-                    yield event
-            finally:
-                close = getattr(events, "aclose", None)
-                if close is not None:
-                    await close()
+        async with self._turn, contextlib.aclosing(closable(self._engine.generate(request))) as events:
+            async for event in events:
+                yield event
 
     async def count_tokens(self, messages: Sequence[ChatMessage]) -> int:
         return await self._engine.count_tokens(messages)

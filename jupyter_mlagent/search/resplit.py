@@ -87,7 +87,10 @@ def _reseeded(source: str, number: int) -> str:
     return b"".join(lines).decode()
 
 
-def finalists(tree: Tree, most: int) -> list[Node]:
+FINALISTS = 3
+
+
+def finalists(tree: Tree, most: int = FINALISTS) -> list[Node]:
     """The best states that better the notebook, best first; of equals the first."""
     base = tree.nodes[0].metric
     found = [
@@ -107,7 +110,7 @@ async def select(
     states_of: Callable[[tuple[str, ...]], LiveStates],
     *,
     splits: int,
-    most: int = 3,
+    most: int = FINALISTS,
 ) -> Selection | None:
     """The finalists by their mean gain on other splits; None where there is nothing to choose, or no split
     that could be made anew.

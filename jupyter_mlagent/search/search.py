@@ -12,32 +12,29 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 
 from jupyter_mlagent.agent.dedupe import normalised_key
 from jupyter_mlagent.errors import MlagentError
-from jupyter_mlagent.records import Cell, Record
+from jupyter_mlagent.records import Cell
 from jupyter_mlagent.search.events import (
+    BudgetSpent,
     ExpansionBegan,
     ExpansionFailed,
-    NodeGrown,
+    SearchBegan,
     SearchEnded,
     SearchEvent,
+    SearchPaused,
+    SearchResumed,
 )
-from jupyter_mlagent.search.expander import Expander, Expansion, Order, TriedStep
-from jupyter_mlagent.search.memory import cells_at, recall, tried_codes
+from jupyter_mlagent.search.expander import Expander, Expansion, TriedStep
+from jupyter_mlagent.search.explain import explain
+from jupyter_mlagent.search.memory import tried_codes
+from jupyter_mlagent.search.meter import Meter
 from jupyter_mlagent.search.node import Node
+from jupyter_mlagent.search.orders import order_of
+from jupyter_mlagent.search.settings import SearchBudget
+from jupyter_mlagent.search.telling import Told
 from jupyter_mlagent.search.tree import Lease, Tree
+from jupyter_mlagent.search.view import views_of
 
-TIME, STEPS, TOKENS = "the time is spent", "the steps are done", "the tokens are spent"
 STOPPED, EXHAUSTED = "it was stopped", "every branch has ended"
-SEED_STRIDE = 7919
-"""Between the seeds of two expansions, so that neighbouring seeds of a search share none."""
-
-
-class SearchBudget(Record):
-    """Whatever is spent first ends the search; with no limit it ends when every branch has."""
-
-    seconds: float | None = None
-    steps: int | None = None
-    """Nodes grown."""
-    tokens: int | None = None
 
 
 class Search:
@@ -57,156 +54,128 @@ class Search:
         """`cells`: the notebook as it stands at the root; `on_growth` hears of each new node."""
         self.tree = tree
         self._expander = expander
-        self._budget = budget
         self._cells = tuple(cells)
         self._workers = workers
-        self._clock = clock
         self._on_growth = on_growth or (lambda _: None)
-        self._tokens = 0
-        self._grown_before = len(tree.growths)
-        self._began = 0.0
-        self._own = 0.0
+        self._meter = Meter(tree, budget, clock)
+        self._told = Told(tree)
+        self._untold: list[SearchEvent] = []
         self._stopped = False
-        self._paused = False
         self._woken = asyncio.Event()
         self._working: dict[asyncio.Task[Expansion], Lease] = {}
 
     # -- what the person does
 
     def pause(self) -> None:
-        """Begin no more expansions until `resume`; those under way end. Time goes on."""
-        self._paused = True
+        """Begin no more expansions until `resume`; those under way end. The budget's clock stands still."""
+        if not self._meter.paused:
+            self._meter.pause()
+            self._tell(SearchPaused(under_way=len(self._working)))
 
     def resume(self) -> None:
-        self._paused = False
-        self._woken.set()
+        if self._meter.paused:
+            self._meter.resume()
+            self._tell(SearchResumed())
 
     def stop(self) -> None:
         """End now; expansions under way are called off."""
         self._stopped = True
         self._woken.set()
 
+    def changed(self) -> None:
+        """The tree was changed by hand (pruned, pinned, given a hint): tell of it, and act on it at once."""
+        for task, lease in self._working.items():
+            if not self.tree.in_search(self.tree.node(lease.node)):
+                task.cancel()
+        self._tell(*self._told.changes())
+
     # -- the search
 
     async def events(self) -> AsyncGenerator[SearchEvent]:
         """Everything that happens, the last is `SearchEnded`; closing the iterator stops the search."""
-        self._began = self._clock()
+        self._meter.begin()
+        yield SearchBegan(
+            nodes=views_of(self.tree),
+            direction=self.tree.direction,
+            budget=self._meter.budget,
+            workers=self._workers,
+        )
         try:
-            while not (reason := self._over()):
-                for event in self._begin():
+            while not (reason := STOPPED if self._stopped else self._meter.over):
+                self._begin()
+                for event in self._news():
                     yield event
-                if not self._working and not self._paused:
+                if not self._working and not self._meter.paused and not self._stopped:
                     reason = EXHAUSTED
                     break
                 for task in await self._next():
-                    for event in self._settle(task):
-                        yield event
+                    self._settle(task)
         finally:
             await self._call_off()
+        self._tell(*self._told.changes())
+        for event in self._news():
+            yield event
         yield self._ended(reason)
 
-    def _over(self) -> str:
-        budget = self._budget
-        if self._stopped:
-            return STOPPED
-        if budget.seconds is not None and self._seconds >= budget.seconds:
-            return TIME
-        if budget.steps is not None and self._steps >= budget.steps:
-            return STEPS
-        return TOKENS if budget.tokens is not None and self._tokens >= budget.tokens else ""
+    def _tell(self, *events: SearchEvent) -> None:
+        self._untold += events
+        self._woken.set()
 
-    @property
-    def progress(self) -> float:
-        """The share of the budget that is spent, in [0, 1]; of several limits the one that is nearest."""
-        budget = self._budget
-        spent = [(self._seconds, budget.seconds), (self._steps, budget.steps), (self._tokens, budget.tokens)]
-        return min(1.0, max((done / whole for done, whole in spent if whole), default=0.0))
+    def _news(self) -> Iterable[SearchEvent]:
+        while self._untold:
+            yield self._untold.pop(0)
 
-    @property
-    def _seconds(self) -> float:
-        return self._clock() - self._began
-
-    @property
-    def _steps(self) -> int:
-        return len(self.tree.growths) - self._grown_before
-
-    def _begin(self) -> Iterable[SearchEvent]:
+    def _begin(self) -> None:
         """Give every idle worker an expansion."""
-        while len(self._working) < self._workers and not self._paused and not self._stopped:
-            began = time.perf_counter()
-            left = self._steps_left()
-            lease = None if left == 0 else self.tree.select(self.progress, left)
-            if lease is None:
-                return
-            task = asyncio.create_task(self._expander.expand(self._order(lease)))
-            self._working[task] = lease
-            self._own += time.perf_counter() - began
-            yield ExpansionBegan(node=lease.node, operator=lease.operator, width=lease.width)
-
-    def _steps_left(self) -> int | None:
-        if self._budget.steps is None:
-            return None
-        under_way = sum(lease.width for lease in self._working.values())
-        return max(0, self._budget.steps - self._steps - under_way)
-
-    def _order(self, lease: Lease) -> Order:
-        tree, node = self.tree, self.tree.node(lease.node)
-        path = tree.path(node.id)
-        return Order(
-            node=node.id,
-            operator=lease.operator,
-            width=lease.width,
-            cells=cells_at(self._cells, tree, node.id),
-            sources=tuple(step.proposal.code for step in path if step.proposal is not None),
-            metric=node.metric,
-            memory=recall(tree, node.id),
-            tried=tried_codes(tree, node.id),
-            hint=tree.hint_for(node.id),
-            seed=tree.settings.seed + SEED_STRIDE * lease.id,
-        )
+        while len(self._working) < self._workers and not self._meter.paused and not self._stopped:
+            with self._meter.own():
+                left = self._meter.steps_left(sum(lease.width for lease in self._working.values()))
+                lease = None if left == 0 else self.tree.select(self._meter.progress, left)
+                if lease is None:
+                    return
+                order = order_of(self.tree, lease, self._cells, self._tell)
+                self._working[asyncio.create_task(self._expander.expand(order))] = lease
+                self._tell(
+                    ExpansionBegan(node=lease.node, operator=lease.operator, width=lease.width),
+                    *self._told.changes(),
+                )
 
     async def _next(self) -> list[asyncio.Task[Expansion]]:
         """The expansions that have ended, in the order they were begun; none when it is time to look up."""
-        self._woken.clear()
-        if self._stopped:
+        if self._stopped or self._untold:
             return []
-        left = None if self._budget.seconds is None else max(0.0, self._budget.seconds - self._seconds)
+        self._woken.clear()
         woken = asyncio.create_task(self._woken.wait())
         try:
             done, _ = await asyncio.wait(
-                {*self._working, woken}, timeout=left, return_when=asyncio.FIRST_COMPLETED
+                {*self._working, woken},
+                timeout=self._meter.seconds_left,
+                return_when=asyncio.FIRST_COMPLETED,
             )
         finally:
             woken.cancel()
         return [task for task in self._working if task in done]
 
-    def _settle(self, task: asyncio.Task[Expansion]) -> Iterable[SearchEvent]:
+    def _settle(self, task: asyncio.Task[Expansion]) -> None:
         """Take in how an expansion ended; nothing it may have raised ends the search."""
-        began = time.perf_counter()
-        lease = self._working.pop(task)
-        expansion, failed = _result(task)
-        if expansion is None:
-            self.tree.fail(lease, failed)
-            yield ExpansionFailed(node=lease.node, reason=failed)
-            return
-        self._tokens += expansion.tokens
-        steps = self._new(expansion.steps, lease)
-        grown = self.tree.finish(lease, [(step.proposal, step.trial) for step in steps])
-        for node in grown:
-            self._on_growth(node)
-        self._own += time.perf_counter() - began
-        if not grown:
-            yield ExpansionFailed(
-                node=lease.node, reason="; ".join(expansion.dropped) or "Nothing new was found."
-            )
-        for node in grown:
-            yield NodeGrown(
-                node=node.id,
-                parent=lease.node,
-                metric=node.trial.metric_after if node.trial else None,
-                works=node.works,
-                best=node.best_when_grown,
-            )
+        with self._meter.own():
+            lease = self._working.pop(task)
+            expansion, failed = _result(task)
+            grown: list[Node] = []
+            if expansion is not None:
+                self._meter.tokens += expansion.tokens
+                steps = self._new(expansion.steps, lease)
+                grown = self.tree.finish(lease, [(step.proposal, step.trial) for step in steps])
+                failed = "; ".join(expansion.dropped) or "Nothing new was found."
+            elif task.cancelled() and not self.tree.in_search(self.tree.node(lease.node)):
+                self.tree.release(lease)  # the person pruned its branch
+            else:
+                self.tree.fail(lease, failed)
+            for node in grown:
+                self._on_growth(node)
+            if not grown:
+                self._tell(ExpansionFailed(node=lease.node, reason=failed))
+            self._tell(*self._told.changes(grown), self._spent())
 
     def _new(self, steps: Sequence[TriedStep], lease: Lease) -> list[TriedStep]:
         """The steps that differ from their siblings by normalised syntax tree, and from each other."""
@@ -227,17 +196,24 @@ class Search:
         for lease in working.values():
             self.tree.release(lease)
 
+    def _spent(self) -> BudgetSpent:
+        meter = self._meter
+        return BudgetSpent(
+            steps=meter.steps, tokens=meter.tokens, seconds=meter.seconds, progress=meter.progress
+        )
+
     def _ended(self, reason: str) -> SearchEnded:
-        best = self.tree.best
+        best, meter = self.tree.best, self._meter
         return SearchEnded(
             reason=reason,
-            steps=self._steps,
-            tokens=self._tokens,
-            seconds=self._seconds,
-            own_seconds=self._own,
+            steps=meter.steps,
+            tokens=meter.tokens,
+            seconds=meter.seconds,
+            own_seconds=meter.own_seconds,
             metric_start=self.tree.nodes[0].metric,
             metric_best=best.metric if best else None,
             path=tuple(node.id for node in self.tree.best_path),
+            summary=explain(self.tree),
         )
 
 

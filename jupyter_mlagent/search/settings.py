@@ -64,6 +64,15 @@ class SearchSettings(Record):
             raise MlagentError("The search's decay must begin before it ends, both between 0 and 1.")
 
 
+class SearchBudget(Record):
+    """Whatever is spent first ends the search; with no limit it ends when every branch has."""
+
+    seconds: float | None = None
+    steps: int | None = None
+    """Nodes grown."""
+    tokens: int | None = None
+
+
 def exploration_at(progress: float, settings: SearchSettings) -> float:
     """The exploration constant after `progress`, a share of the budget in [0, 1].
 

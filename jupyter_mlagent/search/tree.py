@@ -38,7 +38,7 @@ class Lease(Record):
     """The exploration constant it was chosen with."""
 
 
-class Growth(Record):
+class Growth(Record, tag="growth"):
     """One tried step as the tree took it in: what a search is rebuilt from."""
 
     parent: int

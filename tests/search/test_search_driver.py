@@ -12,9 +12,18 @@ from hypothesis import strategies as st
 
 from jupyter_mlagent.errors import KernelError
 from jupyter_mlagent.records import Cell, Operator
-from jupyter_mlagent.search.events import ExpansionBegan, ExpansionFailed, NodeGrown, SearchEnded, SearchEvent
+from jupyter_mlagent.search.events import (
+    BestChanged,
+    ExpansionBegan,
+    ExpansionFailed,
+    NodeAdded,
+    SearchEnded,
+    SearchEvent,
+)
 from jupyter_mlagent.search.expander import Expansion, Order, TriedStep
-from jupyter_mlagent.search.search import EXHAUSTED, STEPS, STOPPED, TIME, TOKENS, Search, SearchBudget
+from jupyter_mlagent.search.meter import STEPS, TIME, TOKENS
+from jupyter_mlagent.search.search import EXHAUSTED, STOPPED, Search
+from jupyter_mlagent.search.settings import SearchBudget
 from jupyter_mlagent.search.tree import Tree
 
 from .growing import any_trial, check, error, ok, shape, step, tree
@@ -82,8 +91,8 @@ async def test_it_ends_after_exactly_its_steps_and_tells_the_best_path() -> None
     assert (last.reason, last.steps, len(found.growths)) == (STEPS, 21, 21)
     assert last.metric_best == found.best.metric
     assert last.path == tuple(node.id for node in found.best_path)
-    assert len([event for event in events if isinstance(event, NodeGrown)]) == 21
-    assert any(event.best for event in events if isinstance(event, NodeGrown))
+    assert len([event for event in events if isinstance(event, NodeAdded)]) == 21
+    assert [event for event in events if isinstance(event, BestChanged)][-1].node == found.best.id
     assert 0 <= last.own_seconds <= last.seconds
 
 
@@ -177,9 +186,10 @@ async def test_stopping_ends_it_at_once_and_leaves_the_best_path() -> None:
 async def test_closing_the_events_calls_the_workers_off() -> None:
     found, stuck = tree(), Stuck()
     async with contextlib.aclosing(Search(found, stuck, SearchBudget(), workers=2).events()) as events:
-        await anext(events)
-        await anext(events)
-        await asyncio.sleep(0)  # both have begun
+        begun = 0
+        while begun < 2:
+            begun += isinstance(await anext(events), ExpansionBegan)
+        await asyncio.sleep(0)  # both are at work
     assert stuck.cancelled == 2 and not found.leases
 
 

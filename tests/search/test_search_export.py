@@ -12,9 +12,10 @@ import pytest
 from jupyter_mlagent.errors import MlagentError
 from jupyter_mlagent.records import Operator, TrialStatus
 from jupyter_mlagent.search.explain import explain
-from jupyter_mlagent.search.export import OUTPUT_CHARACTERS, aide_journal, page
-from jupyter_mlagent.search.log import SearchLog, read_log
+from jupyter_mlagent.search.export import aide_journal, page
+from jupyter_mlagent.search.log import VERSION, SearchLog, read_log
 from jupyter_mlagent.search.tree import Tree
+from jupyter_mlagent.search.view import OUTPUT_CHARACTERS
 
 from .growing import ended, error, ok, shape, step, tree
 
@@ -104,6 +105,6 @@ def test_a_file_that_is_no_search_is_refused_in_a_sentence(tmp_path: Path) -> No
     with pytest.raises(MlagentError, match="holds no search"):
         read_log(path)
     SearchLog(path, tree())
-    path.write_bytes(path.read_bytes().replace(b'"version":1', b'"version":99'))
+    path.write_bytes(path.read_bytes().replace(f'"version":{VERSION}'.encode(), b'"version":99'))
     with pytest.raises(MlagentError, match="another version"):
         read_log(path)

@@ -11,13 +11,12 @@ from jupyter_mlagent.agent.parser import PREFILL
 from jupyter_mlagent.autopilot import FlightEnded, StepKept
 from jupyter_mlagent.engine.fake import ScriptedEngine
 from jupyter_mlagent.errors import MlagentError
-from jupyter_mlagent.events import Notice
 from jupyter_mlagent.journal import Journal
 from jupyter_mlagent.records import Direction
+from jupyter_mlagent.search.events import PathChosen
 from jupyter_mlagent.search.flight import SearchFlight
 from jupyter_mlagent.search.log import SearchLog
-from jupyter_mlagent.search.search import SearchBudget
-from jupyter_mlagent.search.settings import SearchSettings
+from jupyter_mlagent.search.settings import SearchBudget, SearchSettings
 from jupyter_mlagent.search.tree import Tree
 from jupyter_mlagent.settings import SessionSettings
 from jupyter_mlagent.workbench import open_workbench
@@ -126,7 +125,7 @@ async def test_the_best_paths_are_measured_on_other_splits_before_one_is_kept(tm
         workbench.session.set_metric(workbench.cells, METRIC, Direction.MINIMIZE)
         flight = SearchFlight(workbench, SearchBudget(steps=3), SearchSettings(redrafts=0))
         events = [event async for event in flight.events()]
-    (notice,) = [event.text for event in events if isinstance(event, Notice)]
-    assert notice.startswith("On 2 other splits of the data")
+    (chosen,) = [event for event in events if isinstance(event, PathChosen)]
+    assert chosen.sentence.startswith("On 2 other splits of the data")
     kept = [event for event in events if isinstance(event, StepKept)]
     assert len(kept) == 1 and "a line" in kept[0].candidate.proposal.plan

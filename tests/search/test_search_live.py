@@ -13,7 +13,8 @@ from jupyter_mlagent.engine.fake import ScriptedEngine
 from jupyter_mlagent.records import Cell, Direction, Guard, Metric, Operator, Task, TryEngine
 from jupyter_mlagent.search.events import ExpansionFailed, SearchEnded
 from jupyter_mlagent.search.live import LiveExpander
-from jupyter_mlagent.search.search import Search, SearchBudget
+from jupyter_mlagent.search.search import Search
+from jupyter_mlagent.search.settings import SearchBudget
 from jupyter_mlagent.search.states import FIRST, LiveStates
 from jupyter_mlagent.settings import SessionSettings
 from jupyter_mlagent.trial.api import Probe, TrialLimits
