@@ -6,23 +6,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 from typing import Any
 
 from jupyter_mlagent.errors import KernelError
 from jupyter_mlagent.trial.inject import bundle
-
-_START = (
-    "import sys; sys.path[:] = [p for p in sys.path if p]; import json;"
-    " found = json.loads(sys.stdin.readline()); names = {'__name__': '_mlagent_boot'};"
-    " exec(compile(found[1]['boot'], '<mlagent>', 'exec'), names); names['install'](*found);"
-    " sys.modules[found[0] + '.fresh'].main()"
-)
-"""Like the injection, but through standard input; the working directory must not shadow the standard
-library.
-"""
-_END_SECONDS = 10.0
+from jupyter_mlagent.trial.process import end, line, program
 
 
 class FreshProcess:
@@ -44,7 +33,7 @@ class FreshProcess:
             self._process = await self._start(surroundings, python)
         assert self._process.stdin is not None
         state = {**surroundings["state"], "wanted": wanted}
-        self._process.stdin.write(_line({"spec": spec, "state": state}))
+        self._process.stdin.write(line({"spec": spec, "state": state}))
         with contextlib.suppress(ConnectionError):
             await self._process.stdin.drain()
 
@@ -53,26 +42,20 @@ class FreshProcess:
         process, self._process = self._process, None
         if process is None or process.returncode is not None:
             return
-        assert process.stdin is not None
-        process.stdin.close()
-        try:
-            await asyncio.wait_for(process.wait(), _END_SECONDS)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+        await end(process)
 
     @property
     def ended(self) -> bool:
         return self._process is None or self._process.returncode is not None
 
     async def _start(self, surroundings: dict[str, Any], python: str | None) -> asyncio.subprocess.Process:
-        program = python or surroundings["python"]
+        interpreter = python or surroundings["python"]
         sources = bundle()
         try:
             process = await asyncio.create_subprocess_exec(
-                program,
+                interpreter,
                 "-c",
-                _START,
+                program("fresh"),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL,
@@ -82,12 +65,8 @@ class FreshProcess:
             )
         except OSError as error:
             raise KernelError(
-                f"A fresh process could not be started with {program} ({error.strerror or error})."
+                f"A fresh process could not be started with {interpreter} ({error.strerror or error})."
             ) from error
         assert process.stdin is not None
-        process.stdin.write(_line([sources.package, sources.sources]))
+        process.stdin.write(line([sources.package, sources.sources]))
         return process
-
-
-def _line(value: object) -> bytes:
-    return json.dumps(value).encode() + b"\n"

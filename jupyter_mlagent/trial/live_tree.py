@@ -24,26 +24,14 @@ from jupyter_mlagent.records import (
 )
 from jupyter_mlagent.trial.api import MetricReading, TrialLimits
 from jupyter_mlagent.trial.inject import bundle
-from jupyter_mlagent.trial.live_wire import (
-    PATIENCE_FLOOR,
-    patience,
-    tree_limits,
-    trial_of,
-    trial_spec,
-    without_marks,
-)
+from jupyter_mlagent.trial.live_wire import PATIENCE_FLOOR, patience, tree_limits, without_marks
 from jupyter_mlagent.trial.outputs import Output, OutputList
+from jupyter_mlagent.trial.process import end, line, program
 from jupyter_mlagent.trial.reports import ReportPipe
+from jupyter_mlagent.trial.translation import trial_of, trial_spec
 from mlagent_kernel import wire
 from mlagent_kernel.replay import BOUNDARY
 
-_START = (
-    "import sys; sys.path[:] = [p for p in sys.path if p]; import json;"
-    " found = json.loads(sys.stdin.readline()); names = {'__name__': '_mlagent_boot'};"
-    " exec(compile(found[1]['boot'], '<mlagent>', 'exec'), names); names['install'](*found);"
-    " sys.modules[found[0] + '.tree'].main()"
-)
-_END_SECONDS = 10.0
 _LINE_BYTES = 16 << 20
 REPLAY_SECONDS = 1800.0
 LOST = "The tree of states ended without a report."
@@ -102,13 +90,13 @@ class LiveTree:
         self._guard = Guard.NONE
 
     async def start(self) -> None:
-        program = self._wrap([self._program, "-c", _START])
+        command = self._wrap([self._program, "-c", program("tree")])
         environ = {**self._environ, "PYTHONHASHSEED": self._hash_seed}
         if self._threads is not None:
             environ |= dict.fromkeys(THREAD_VARIABLES, str(self._threads))
         try:
             self._process = await asyncio.create_subprocess_exec(
-                *program,
+                *command,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL,
@@ -225,13 +213,7 @@ class LiveTree:
         process, self._process = self._process, None
         if process is None:
             return
-        assert process.stdin is not None
-        process.stdin.close()
-        try:
-            await asyncio.wait_for(process.wait(), _END_SECONDS)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+        await end(process)
 
     async def _request(self, request: dict[str, Any], seconds: float, take: Any) -> dict[str, Any]:
         with ReportPipe() as pipe:
@@ -263,7 +245,7 @@ class LiveTree:
         if self._process is None or self._process.returncode is not None:
             raise KernelError(LOST)
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(value).encode() + b"\n")
+        self._process.stdin.write(line(value))
         try:
             await self._process.stdin.drain()
         except ConnectionError as error:

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from jupyter_mlagent.errors import KernelError
 from jupyter_mlagent.records import (
-    Direction,
     FileEffect,
     Guard,
     Metric,
     SideEffects,
     Trial,
-    TrialError,
     TrialStatus,
     TryEngine,
     Variable,
@@ -30,7 +30,7 @@ from jupyter_mlagent.trial.fresh import FreshProcess
 from jupyter_mlagent.trial.inject import call
 from jupyter_mlagent.trial.outputs import OutputList
 from jupyter_mlagent.trial.reports import ReportPipe, private_folder
-from mlagent_kernel import wire
+from jupyter_mlagent.trial.translation import trial_of, trial_spec
 
 _PATIENCE, _PATIENCE_FLOOR = 5.0, 180.0
 CANCELLED = "The trial was cancelled."
@@ -197,14 +197,9 @@ class _Request:
         return _PATIENCE_FLOOR + _PATIENCE * (self.limits.seconds + self.limits.metric_seconds)
 
     def spec(self, fifo: Path) -> str:
-        limits = {name: getattr(self.limits, name) for name in self.limits.__struct_fields__}
-        return wire.TrialSpec(
-            fifo=str(fifo),
-            code=self.code,
-            limits=wire.Limits(**limits),
-            tier=self.guard.value,
-            metric=_metric_spec(self.metric, self.before),
-        ).to_json()
+        return trial_spec(
+            self.code, self.metric, self.before, self.limits, fifo=str(fifo), tier=self.guard.value
+        )
 
 
 @dataclass(frozen=True)
@@ -214,12 +209,6 @@ class _Done:
     report: dict[str, Any]
     engine: TryEngine
     why: str
-
-
-def _metric_spec(metric: Metric | None, before: float | None) -> wire.MetricSpec | None:
-    if metric is None:
-        return None
-    return wire.MetricSpec(metric.expression, metric.direction is Direction.MAXIMIZE, before)
 
 
 async def _follow(pipe: ReportPipe, take: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
@@ -236,32 +225,14 @@ async def _follow(pipe: ReportPipe, take: Callable[[dict[str, Any]], None]) -> d
 def _trial(
     done: _Done, outputs: OutputList, guard: Guard, metric_before: float | None, total_seconds: float
 ) -> Trial:
-    report = done.report
-    failure = report.get("error")
-    measured = report.get("metric") or {}
-    cheated = bool(measured.get("cheated"))
-    reasons = (report["reason"], measured.get("reason", ""), done.why)
-    return Trial(
-        status=TrialStatus.BLOCKED if cheated else TrialStatus(report["status"]),
-        metric_before=metric_before,
-        metric_after=measured.get("value"),
-        cheated=cheated,
-        outputs=outputs.all(),
-        error=None if failure is None else _error(failure),
-        seconds=report.get("seconds", 0.0),
-        total_seconds=total_seconds,
-        peak_memory_bytes=report.get("peak_memory_bytes"),
+    trial = trial_of(done.report, outputs.all(), guard, metric_before, total_seconds)
+    return msgspec.structs.replace(
+        trial,
         engine=done.engine,
-        guard=guard,
-        reason=" ".join(reason for reason in reasons if reason),
-        side_effects=_side_effects(report),
-        replay_seconds=report.get("replay_seconds", 0.0),
-        audit_seconds=measured.get("audit_seconds", 0.0),
+        reason=" ".join(filter(None, (trial.reason, done.why))),
+        side_effects=_side_effects(done.report),
+        replay_seconds=done.report.get("replay_seconds", 0.0),
     )
-
-
-def _error(failure: dict[str, Any]) -> TrialError:
-    return TrialError(name=failure["ename"], value=failure["evalue"], traceback=tuple(failure["traceback"]))
 
 
 def _side_effects(report: dict[str, Any]) -> SideEffects:

@@ -12,6 +12,7 @@ from collections import deque
 from .wire import Message
 
 _READ_BYTES = 1 << 18
+_DRAIN_SECONDS = 20.0
 
 
 class LineWriter:
@@ -110,7 +111,7 @@ class Outbox:
             else:
                 self._waiting.popleft()
 
-    def drain(self, seconds: float) -> None:
+    def drain(self, seconds: float = _DRAIN_SECONDS) -> None:
         """Wait until everything is written, `seconds` at most."""
         deadline = time.monotonic() + seconds
         poll = select.poll()
@@ -118,6 +119,13 @@ class Outbox:
         while self and time.monotonic() < deadline:
             poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
             self.pump()
+
+
+def report_on(descriptor: int, report: Message) -> None:
+    """Send a report, and nothing else, to the host that waits at the other end."""
+    outbox = Outbox(descriptor)
+    outbox.send({"kind": "report", **report})
+    outbox.drain()
 
 
 def encode(message: Message) -> bytes:

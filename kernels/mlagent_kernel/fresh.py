@@ -7,16 +7,14 @@ and reports on the FIFO each request names, exactly as a forked kernel's supervi
 
 from __future__ import annotations
 
-import json
 import os
-import signal
-import sys
 import time
 from dataclasses import replace
 from typing import Any
 
 from . import stem
 from .channel import Outbox
+from .hosted import serve_host
 from .in_place import measure
 from .job import Job
 from .replay import State
@@ -29,20 +27,11 @@ _REPLAY_SECONDS = 3600.0
 _COVER_SECONDS = 10.0
 _PATIENCE = 4.0
 """A request may take this many times the seconds of its parts before the stem counts as lost."""
-_DRAIN_SECONDS = 20.0
 LOST = "The fresh process did not answer any more."
 
 
 def main() -> None:
-    """Serve requests until the host closes the pipe or is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    root = Root(os.getppid())
-    try:
-        for line in sys.stdin:
-            root.serve(json.loads(line))
-    finally:
-        root.close()
+    serve_host(Root)
 
 
 class Root:
@@ -58,7 +47,7 @@ class Root:
         try:
             report = self._answer(spec, state, outbox)
             outbox.send({"kind": "report", **report})
-            outbox.drain(_DRAIN_SECONDS)
+            outbox.drain()
         except AbandonedError:
             self._stem = None
         finally:

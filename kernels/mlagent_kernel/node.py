@@ -21,19 +21,19 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from . import guard, replay, safety, supervisor, trial
-from .channel import LineWriter, Outbox
+from .channel import LineWriter, Outbox, report_on
 from .forking import fork
 from .job import Ending, Job, TrialEnds
 from .kernel_state import Inheritance
 from .measuring import Measuring
 from .probe import variables
-from .replay import ReplayError, State
+from .replay import State
 from .report import report_of
 from .runs import AbandonedError, Runs
 from .wire import Message, TrialSpec
 
 MOST_BYTES = 1 << 20
-_DRAIN_SECONDS = 20.0
+_COPY_SECONDS = 20.0
 _IDLE_SECONDS = 3600.0
 _NO_DESCRIPTOR = -1
 
@@ -46,12 +46,10 @@ def grow(state: State, confinement: guard.Confinement, ends: TrialEnds) -> None:
     os.chdir(state.cwd)
     if not _can_write_here():  # a guard without overlays
         _move_to_own_folder()
-    try:
-        shell, told = replay.replay(state, events, {"stdout": ends.stdout, "stderr": ends.stderr})
-    except ReplayError as error:
-        events.send({"kind": "replayed", "failed": str(error)})
+    replayed = replay.replay_and_tell(state, events, ends)
+    if replayed is None:
         return
-    events.send({"kind": "replayed", **told})
+    shell, _ = replayed
     serve(ends.control, shell, confinement)
 
 
@@ -74,23 +72,17 @@ def _obey(order: Mapping[str, Any], descriptors: list[int], shell: Any, around: 
     """`descriptors`: where the report goes, and the control socket of the node to be, if one is wanted."""
     if order["do"] == "probe":
         names = variables.own_names(shell)
-        _answer(descriptors[0], {"variables": variables.summarise(shell.user_ns, names)})
+        report_on(descriptors[0], {"variables": variables.summarise(shell.user_ns, names)})
         return
     unsafe = safety.unsafe_to_fork(shell)
     if unsafe:
-        _answer(descriptors[0], {"status": "not_tried", "reason": unsafe})
+        report_on(descriptors[0], {"status": "not_tried", "reason": unsafe})
         return
     inheritance, parent = Inheritance(), os.getpid()
     if fork() == 0:
         control = descriptors[1] if len(descriptors) > 1 else _NO_DESCRIPTOR
         spec = TrialSpec.from_json(order["spec"])
         _supervise(_Trials(spec, shell, inheritance, parent, around), descriptors[0], control)
-
-
-def _answer(descriptor: int, report: Message) -> None:
-    outbox = Outbox(descriptor)
-    outbox.send({"kind": "report", **report})
-    outbox.drain(_DRAIN_SECONDS)
 
 
 def _reap() -> None:
@@ -111,7 +103,7 @@ def _supervise(trials: _Trials, report_pipe: int, control: int) -> NoReturn:
         except BaseException as failure:  # the host must hear of it, and this copy must not run on
             report = {"status": "not_tried", "reason": f"The copy of the state failed: {failure!r}"}
         outbox.send({"kind": "report", **report})
-        outbox.drain(_DRAIN_SECONDS)
+        outbox.drain()
         os.close(report_pipe)
         trials.finish()
     finally:
@@ -207,6 +199,6 @@ def _move_to_own_folder() -> None:
     for entry in here.iterdir():
         if entry.is_dir():
             (there / entry.name).symlink_to(entry.resolve())
-        elif entry.is_file() and time.monotonic() - began < _DRAIN_SECONDS:
+        elif entry.is_file() and time.monotonic() - began < _COPY_SECONDS:
             shutil.copyfile(entry, there / entry.name)
     os.chdir(there)

@@ -11,6 +11,7 @@ from typing import Any
 
 from . import cell, safety, slicing
 from .channel import LineWriter
+from .job import TrialEnds
 from .probe import variables
 from .probe.plain import type_name
 from .shell_copy import ShellCopy
@@ -49,6 +50,17 @@ class State:
 
 class ReplayError(Exception):
     """The state could not be brought back; the message is one sentence."""
+
+
+def replay_and_tell(state: State, events: LineWriter, ends: TrialEnds) -> tuple[Any, Message] | None:
+    """Like `replay`, with how it went sent as `replayed`; None when it failed."""
+    try:
+        shell, told = replay(state, events, {"stdout": ends.stdout, "stderr": ends.stderr})
+    except ReplayError as error:
+        events.send({"kind": "replayed", "failed": str(error)})
+        return None
+    events.send({"kind": "replayed", **told})
+    return shell, told
 
 
 def replay(state: State, events: LineWriter, descriptors: dict[str, int]) -> tuple[Any, Message]:

@@ -19,7 +19,7 @@ from .judge import Question
 from .kernel_state import Inheritance
 from .metric import plan as plans
 from .metric.reading import UNVERIFIABLE
-from .replay import ReplayError, State
+from .replay import State
 from .wire import TrialSpec
 
 
@@ -29,12 +29,10 @@ def grow(state: State, confinement: guard.Confinement, ends: TrialEnds) -> None:
     Inheritance().settle(ends)
     events.send({"kind": "running"})
     os.chdir(state.cwd)
-    try:
-        shell, told = replay.replay(state, events, {"stdout": ends.stdout, "stderr": ends.stderr})
-    except ReplayError as error:
-        events.send({"kind": "replayed", "failed": str(error)})
+    replayed = replay.replay_and_tell(state, events, ends)
+    if replayed is None:
         return
-    events.send({"kind": "replayed", **told})
+    shell, told = replayed
     with os.fdopen(ends.requests, encoding="utf-8", closefd=False, buffering=1) as requests:
         for line in requests:
             request = json.loads(line)

@@ -24,7 +24,6 @@ from .runs import AbandonedError, Runs
 from .trial import Order
 from .wire import Message, TrialSpec
 
-_DRAIN_SECONDS = 20.0
 _MEMORY_SHARE = 0.5
 
 
@@ -63,7 +62,7 @@ def _be_supervisor(
         except BaseException as failure:  # the host must hear of it, and the kernel's copy must not run on
             report = {"status": "not_tried", "reason": f"The copy of the kernel failed: {failure!r}"}
         outbox.send({"kind": "report", **report})
-        outbox.drain(_DRAIN_SECONDS)
+        outbox.drain()
         if runs is not None:
             runs.finish_all()
     finally:

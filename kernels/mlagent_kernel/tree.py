@@ -10,14 +10,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import socket
 import sys
 import time
 from typing import Any
 
 from . import guard, node
-from .channel import Outbox
+from .channel import Outbox, report_on
+from .hosted import serve_host
 from .job import Job
 from .replay import State
 from .runs import AbandonedError, Workshop
@@ -25,20 +25,11 @@ from .supervisor import resources_of
 from .wire import Message, TrialSpec
 
 _REPLAY_SECONDS = 3600.0
-_DRAIN_SECONDS = 20.0
 GONE = "The state's process has ended."
 
 
 def main() -> None:
-    """Serve requests until the host closes the pipe or is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    root = Root(os.getppid())
-    try:
-        for line in sys.stdin:
-            root.serve(json.loads(line))
-    finally:
-        root.close()
+    serve_host(Root)
 
 
 class Root:
@@ -56,9 +47,9 @@ class Root:
         report = os.open(request["fifo"], os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             if request["do"] == "open":
-                _tell(report, self._open(request, report))
+                report_on(report, self._open(request, report))
             elif not self._pass_on(request, report):
-                _tell(report, {"status": "not_tried", "reason": GONE, "gone": True})
+                report_on(report, {"status": "not_tried", "reason": GONE, "gone": True})
         except AbandonedError:
             self._workshop = None
         finally:
@@ -116,9 +107,3 @@ def _socket_pair() -> tuple[socket.socket, socket.socket]:
 
 def _why(job: Job) -> str:
     return (job.ending.failed if job.ending else "") or "Running the notebook's cells again did not end well."
-
-
-def _tell(descriptor: int, report: Message) -> None:
-    outbox = Outbox(descriptor)
-    outbox.send({"kind": "report", **report})
-    outbox.drain(_DRAIN_SECONDS)

@@ -18,13 +18,14 @@ from jupyter_mlagent.errors import MlagentError
 from jupyter_mlagent.records import Proposal
 from local_rl.environment.environment import EnvSettings, Step
 from local_rl.environment.states import EnvState
+from local_rl.environment.vector import Environments
 
 MISSING = "A cluster needs Ray; install it with: pip install 'jupyter-mlagent[cluster]'."
 _BUSY = 4
 """So many steps more than the idlest worker has, and a state is replayed there rather than waited for."""
 
 
-class ClusterEnvironment:
+class ClusterEnvironment(Environments):
     """Use as an async context manager. Connects to the Ray that runs, or starts a local one and ends it."""
 
     def __init__(
@@ -84,16 +85,6 @@ class ClusterEnvironment:
         self._workers = []
         if self._owns_ray:
             await asyncio.to_thread(self._ray.shutdown)
-
-    async def reset(self, tasks: Sequence[str]) -> list[EnvState]:
-        return list(await asyncio.gather(*(self._reset(task) for task in tasks)))
-
-    async def step(self, states: Sequence[EnvState], proposals: Sequence[Proposal]) -> list[Step]:
-        pairs = zip(states, proposals, strict=True)
-        return list(await asyncio.gather(*(self._step(state, proposal) for state, proposal in pairs)))
-
-    async def grade(self, states: Sequence[EnvState]) -> list[float | None]:
-        return list(await asyncio.gather(*(self._grade(state) for state in states)))
 
     async def _reset(self, task: str) -> EnvState:
         place = self._idlest()

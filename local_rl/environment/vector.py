@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Protocol
 
 from jupyter_mlagent.records import Proposal
 from local_rl.environment.environment import Environment, EnvSettings, Step
@@ -14,21 +14,35 @@ from local_rl.environment.states import EnvState
 from local_rl.tasks.folder import TaskFolder
 
 
-class Environments(Protocol):
-    """What a learner needs, on one machine (`VectorEnvironment`) or on a cluster (`ClusterEnvironment`)."""
+class Environments(ABC):
+    """What a learner needs, on one machine (`VectorEnvironment`) or on a cluster (`ClusterEnvironment`).
 
-    async def reset(self, tasks: Sequence[str]) -> list[EnvState]: ...
+    All of a call's items are under way at once; how many really run is the subclass's business.
+    """
+
+    async def reset(self, tasks: Sequence[str]) -> list[EnvState]:
+        return list(await asyncio.gather(*(self._reset(task) for task in tasks)))
 
     async def step(self, states: Sequence[EnvState], proposals: Sequence[Proposal]) -> list[Step]:
         """Proposal i in state i; a state may come several times."""
-        ...
+        pairs = zip(states, proposals, strict=True)
+        return list(await asyncio.gather(*(self._step(state, proposal) for state, proposal in pairs)))
 
     async def grade(self, states: Sequence[EnvState]) -> list[float | None]:
         """The hidden score of each; None where nothing valid would be submitted."""
-        ...
+        return list(await asyncio.gather(*(self._grade(state) for state in states)))
+
+    @abstractmethod
+    async def _reset(self, task: str) -> EnvState: ...
+
+    @abstractmethod
+    async def _step(self, state: EnvState, proposal: Proposal) -> Step: ...
+
+    @abstractmethod
+    async def _grade(self, state: EnvState) -> float | None: ...
 
 
-class VectorEnvironment:
+class VectorEnvironment(Environments):
     """Environments of several tasks behind one interface. Use as an async context manager."""
 
     def __init__(
@@ -60,16 +74,6 @@ class VectorEnvironment:
     ) -> None:
         for environment in self._environments.values():
             await environment.__aexit__(kind, error, traceback)
-
-    async def reset(self, tasks: Sequence[str]) -> list[EnvState]:
-        return list(await asyncio.gather(*(self._reset(task) for task in tasks)))
-
-    async def step(self, states: Sequence[EnvState], proposals: Sequence[Proposal]) -> list[Step]:
-        pairs = zip(states, proposals, strict=True)
-        return list(await asyncio.gather(*(self._step(state, proposal) for state, proposal in pairs)))
-
-    async def grade(self, states: Sequence[EnvState]) -> list[float | None]:
-        return list(await asyncio.gather(*(self._grade(state) for state in states)))
 
     async def _reset(self, task: str) -> EnvState:
         async with self.scheduler.slot(self._demand):
