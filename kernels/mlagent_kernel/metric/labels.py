@@ -46,6 +46,7 @@ def find(
     if numpy() is None:
         return []
     everything = all_holders(namespace)
+    alignments: dict[int, list[tuple[int, Any]]] = {}
     places: list[Place] = []
     for name in truth:
         wanted = {f"{name}[{column!r}]" for column in (columns or {}).get(name, ())}
@@ -55,7 +56,10 @@ def find(
         for label in found:
             if _codes(label.values) is None:
                 continue
-            for holder, positions in _matches(label, everything):
+            count = len(label.values)
+            if count not in alignments:
+                alignments[count] = list(_alignments(count, everything))
+            for holder, positions in _matches(label, everything, alignments[count]):
                 places.append(Place(holder, positions))
     return places
 
@@ -73,12 +77,13 @@ def shuffle(places: list[Place], seed: int) -> None:
         place.holder.write(place.positions, values)
 
 
-def _matches(label: Holder, everything: list[Holder]) -> Iterator[tuple[Holder, Any]]:
+def _matches(
+    label: Holder, everything: list[Holder], alignments: list[tuple[int, Any]]
+) -> Iterator[tuple[Holder, Any]]:
     """Each holder of the label with the positions of its rows there."""
     np = numpy()
     count = len(label.values)
     straight = np.arange(count)
-    alignments = list(_alignments(count, everything))
     for holder in everything:
         values = holder.values
         if len(values) == count:
