@@ -20,6 +20,8 @@ ones.
 """
 _FROM_CELL = frozenset({Role.MODEL, Role.FEATURES, Role.PREDICTION, Role.UNDECIDED})
 _MOST_FUNCTIONS = 50
+_NO_COLUMNS = frozenset({"values", "to_numpy", "iloc", "loc", "array", "T"})
+"""Attributes of a table that are not one of its columns."""
 
 
 @dataclass(frozen=True)
@@ -107,11 +109,11 @@ def _truth_columns(
 
 
 def _column(parent: ast.AST | None) -> str | None:
-    match parent:
-        case ast.Subscript(slice=ast.Constant(value=str(column))):
-            return column
-        case ast.Attribute(attr=column) if column not in ("values", "to_numpy", "iloc", "loc", "array", "T"):
-            return column
+    if isinstance(parent, ast.Subscript) and isinstance(parent.slice, ast.Constant):
+        column = parent.slice.value
+        return column if isinstance(column, str) else None
+    if isinstance(parent, ast.Attribute) and parent.attr not in _NO_COLUMNS:
+        return parent.attr
     return None
 
 
