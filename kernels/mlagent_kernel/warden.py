@@ -6,6 +6,7 @@ happens to the warden, once for each trial. It dies with the supervisor, and the
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import select
@@ -30,6 +31,8 @@ _USAGE_SHARE = 0.1
 """At most this share of the time goes into reading the trial's memory."""
 _LONGEST_BLIND_SECONDS = 1.0
 """But on a busy machine one reading of many processes takes seconds, in which as many again may start."""
+_PRIORITY = -10
+"""A niceness. Among the processes of a fork bomb the warden would get its turn too late."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,8 @@ def run(warrant: Warrant, work: Work) -> NoReturn:
 
 def _supervise(warrant: Warrant, status: LineWriter, work: Work) -> None:
     os.setsid()
+    usual = os.getpriority(os.PRIO_PROCESS, 0)
+    _set_priority(min(usual, _PRIORITY))
     confinement = guard.Confinement(
         warrant.tier,
         cwd=warrant.cwd,
@@ -76,7 +81,7 @@ def _supervise(warrant: Warrant, status: LineWriter, work: Work) -> None:
         keep_fds=(warrant.command, warrant.status, *warrant.keep),
     )
     confinement.supervisor_enter()
-    pid = _fork_from_new_thread(confinement, warrant, work)
+    pid = _fork_from_new_thread(confinement, warrant, work, usual)
     for descriptor in warrant.keep:
         os.close(descriptor)
     status.send({"kind": "started"})
@@ -94,7 +99,7 @@ def _supervise(warrant: Warrant, status: LineWriter, work: Work) -> None:
     confinement.close()
 
 
-def _fork_from_new_thread(confinement: guard.Confinement, warrant: Warrant, work: Work) -> int:
+def _fork_from_new_thread(confinement: guard.Confinement, warrant: Warrant, work: Work, priority: int) -> int:
     """Fork the trial from a thread that never ran parallel code.
 
     OpenMP keeps its pool of workers with the thread that started them. In a fork the workers are gone, and
@@ -113,6 +118,7 @@ def _fork_from_new_thread(confinement: guard.Confinement, warrant: Warrant, work
         if outcome[0] == 0:
             try:
                 sys.setswitchinterval(interval)
+                _set_priority(priority)
                 _die_with_parent()
                 confinement.trial_enter(keep_fds=warrant.keep)
                 work(confinement)
@@ -132,6 +138,11 @@ def _fork_from_new_thread(confinement: guard.Confinement, warrant: Warrant, work
     if isinstance(result, BaseException):
         raise result
     return result
+
+
+def _set_priority(value: int) -> None:
+    with contextlib.suppress(OSError):  # only the system's administrator may, and nobody within a guard
+        os.setpriority(os.PRIO_PROCESS, 0, value)
 
 
 def _die_with_parent() -> None:
@@ -159,7 +170,8 @@ def _watch(
                 pause = _HELD_POLL_SECONDS if exited is None else _HELD_SECONDS
                 continue
             if order != STANDING:
-                return "", peak, None
+                # A cell that is late since it started too many processes shall be told that.
+                return _too_many(warrant, confinement), peak, None
             processes, private = confinement.usage()
             peak = max(peak, private)
             status.send(
@@ -185,6 +197,10 @@ def _watch(
             return "processes", peak, None
         if confinement.disk_exceeded():
             return "disk", peak, None
+
+
+def _too_many(warrant: Warrant, confinement: guard.Confinement) -> str:
+    return "processes" if confinement.usage()[0] > warrant.processes else ""
 
 
 def _process_descriptor(pid: int) -> int | None:

@@ -27,7 +27,7 @@ _EMPTY = _SCRATCH + "/empty"
 _BYTES_PER_FILE = 4096
 _READ_ONLY = libc.MOUNT_ATTR_RDONLY | libc.MOUNT_ATTR_NOSUID | libc.MOUNT_ATTR_NODEV
 _RESERVED_PIDS = 301
-"""The smallest pid_max that Linux takes."""
+"""The smallest pid_max that Linux takes; numbers below it are not given out again."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +133,9 @@ def mount_private_proc(tasks: int) -> None:
         if _kernel_version() >= (6, 14):
             with open("/proc/sys/kernel/pid_max", "w") as pid_max:
                 pid_max.write(str(_RESERVED_PIDS + tasks))
+            # Or the numbers below could each be had once, and a fork bomb be ten times that large.
+            with open("/proc/sys/kernel/ns_last_pid", "w") as last_pid:
+                last_pid.write(str(_RESERVED_PIDS))
     except OSError:
         pass
     finally:
