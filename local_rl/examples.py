@@ -1,4 +1,4 @@
-"""What the agent learns from: a reply to a prompt, and what it was worth; a file holds one a line, as JSON."""
+"""What the agent learns from: a reply to a prompt and its worth; a file holds one a line, as JSON."""
 
 from __future__ import annotations
 

@@ -23,11 +23,18 @@ class Model:
     """Loaded weights with their tokenizer. Free the contexts made from it before `close`."""
 
     def __init__(
-        self, path: Path, *, gpu_layers: int, on_progress: Callable[[float], None] = lambda _: None
+        self,
+        path: Path,
+        *,
+        gpu_layers: int,
+        vocabulary_only: bool = False,
+        on_progress: Callable[[float], None] = lambda _: None,
     ) -> None:
+        """`vocabulary_only`: no weights, for who only tokenizes."""
         self._c = c_api()
         params = self._c.llama_model_default_params()
         params.n_gpu_layers = gpu_layers if self._c.llama_supports_gpu_offload() else 0
+        params.vocab_only = vocabulary_only
 
         def proceed(progress: float, _: object) -> bool:
             on_progress(progress)
@@ -100,17 +107,26 @@ class Model:
         prefix, suffix, middle = (self.token_text(token) for token in tokens)
         return prefix, suffix, middle
 
-    def tokenize(self, text: str) -> list[int]:
-        """Token ids of a prompt; control tokens spelled out in it are parsed, none is added twice."""
+    def tokenize(self, text: str, *, plain: bool = False) -> list[int]:
+        """Token ids of a prompt; control tokens spelled out in it are parsed, none is added twice.
+
+        `plain`: of text as a reply holds it; nothing in it is a control token, and none is added.
+        """
         data = text.encode("utf-8", "replace")
         bos = self.token_text(self._c.llama_vocab_bos(self.vocab))
-        add_special = not (bos and text.startswith(bos))
+        add_special = not plain and not (bos and text.startswith(bos))
         capacity = len(data) + 2
         tokens = (ctypes.c_int32 * capacity)()
-        count = self._c.llama_tokenize(self.vocab, data, len(data), tokens, capacity, add_special, True)
+        count = self._c.llama_tokenize(self.vocab, data, len(data), tokens, capacity, add_special, not plain)
         if count < 0:
             raise EngineError(f"The model's tokenizer failed on a prompt of {len(data)} bytes.")
         return tokens[:count]
+
+    @cached_property
+    def end_of_turn(self) -> int:
+        """The token that ends a reply. What llama.cpp calls so it may have guessed from a list of names."""
+        token: int = self._c.llama_vocab_eos(self.vocab)
+        return token if token >= 0 else int(self._c.llama_vocab_eot(self.vocab))
 
     def token_text(self, token: int) -> str:
         if token < 0:
