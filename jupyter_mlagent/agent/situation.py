@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from jupyter_mlagent.agent.families import FAMILIES, classify
+from jupyter_mlagent.agent.names import names_of
 from jupyter_mlagent.agent.source import parse_cell
 from jupyter_mlagent.records import Cell, State, Task, Variable
 from jupyter_mlagent.reward.expressions import called_name, calls, names_read, parse_expression
@@ -98,21 +99,21 @@ def read_situation(state: State, task: Task, parts: Roles) -> Situation:
         cross_validated=bool(called & {"cross_val_score", "cross_val_predict", "cross_validate"}),
         probabilities=bool(re.search(r"predict_proba|log_loss|roc_auc|brier", expression)),
         text=_is_text(state, trained_on),
-        sparse=any(_SPARSE.match(variable.type) for variable in trained_on),
+        sparse=any(_SPARSE.match(_class_of(variable)) for variable in trained_on),
         vectorizer=_vectorizer(fit, variables),
         neural=bool(
             re.search(r"\bimport (?:torch|keras|tensorflow)|from (?:torch|keras|tensorflow)", _sources(state))
         ),
-        plain_numbers=not any(_is_mixed(variable) for variable in trained_on),
-        frames=not trained_on or trained_on[0].type == "DataFrame",
+        plain_numbers=not any(_is_mixed(variable) for variable in trained_on[:1]),
+        frames=not trained_on or _class_of(trained_on[0]) == "DataFrame",
         skewed_error=bool(_RATIOS.search(expression)),
         preparation=next(
-            (name for name, found in variables.items() if found.type == "ColumnTransformer"), ""
+            (name for name, found in variables.items() if _class_of(found) == "ColumnTransformer"), ""
         ),
         families=frozenset().union(
             *(classify(cell.source).families for cell in state.cells if cell.kind == "code")
         ),
-        current=_current(variables.get((parts.models or ("",))[0])),
+        current=_current(variables.get((parts.models or ("",))[0]), state),
     )
 
 
@@ -127,7 +128,7 @@ def _kind(expression: str, called: set[str], labels: Sequence[Variable], state: 
         return Kind.CLASSIFICATION
     if _REGRESSION.search(expression):
         return Kind.REGRESSION
-    if any("{" in variable.summary for variable in labels):
+    if any(re.search(r"\{|\bclasses\b", variable.summary) for variable in labels):
         return Kind.CLASSIFICATION
     used = re.findall(
         r"(Classifier|Regressor|LogisticRegression|Ridge|Lasso|LinearRegression)\b", _sources(state)
@@ -157,9 +158,9 @@ def _arguments(call: ast.Call) -> list[str]:
 
 
 def _is_text(state: State, trained_on: Sequence[Variable]) -> bool:
-    if any(re.match(r"list of \d+: '", variable.summary) for variable in trained_on):
+    if any(re.match(r"list of \d+: \[?'", variable.summary) for variable in trained_on):
         return True
-    if trained_on and trained_on[0].type == "ndarray":
+    if trained_on and _class_of(trained_on[0]) == "ndarray":
         return False  # whatever vectorizer made it
     return any(re.search(r"(?:Tfidf|Count|Hashing)Vectorizer", cell.source) for cell in state.cells)
 
@@ -174,16 +175,32 @@ def _vectorizer(fit: ast.Call | None, variables: Mapping[str, Variable]) -> str:
     return ""
 
 
+def _class_of(variable: Variable) -> str:
+    """`pandas.DataFrame` -> `DataFrame`."""
+    return variable.type.rpartition(".")[2]
+
+
 def _is_mixed(variable: Variable) -> bool:
     summary = variable.summary
-    missing = "missing" in summary and "none missing" not in summary
-    return missing or bool(re.search(r"\b(?:str|object|category|string|datetime64\S*)\b", summary))
+    missing = re.search(r"\bmissing\b|\bNaN\b", re.sub(r"\b(?:none|nothing) missing\b", "", summary))
+    return bool(missing or re.search(r"\b(?:str|object|category|string|datetime64\S*)\b", summary))
 
 
-def _current(variable: Variable | None) -> str:
-    """`Pipeline: StandardScaler -> SVC, fitted` -> `SVC`."""
+def _current(variable: Variable | None, state: State) -> str:
+    """`Pipeline(steps=[..., ('svc', SVC(C=10))]), fitted` -> `SVC`, and of an ensemble its own class.
+
+    Where the summary does not show it, what the cell that last bound the variable fits.
+    """
     if variable is None:
         return ""
-    names: list[str] = re.findall(r"\b[A-Z]\w+", variable.summary.split("(")[0] or variable.type)
+    names: list[str] = re.findall(r"\b[A-Z]\w+", f"{_class_of(variable)} {variable.summary}")
     known = [name for name in names if any(pattern.search(name) for pattern in FAMILIES.values())]
-    return known[-1] if known else ""
+    if known:
+        return known[0]
+    binding = (
+        cell
+        for cell in reversed(state.cells)
+        if cell.kind == "code" and not cell.errored and variable.name in names_of(cell.source).bound
+    )
+    cell = next(binding, None)
+    return next(iter(classify(cell.source).estimators), "") if cell is not None else ""
