@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from jupyter_mlagent.agent.failures import VAGUE, kind_of_trial
 from jupyter_mlagent.agent.families import CellKinds, classify
 from jupyter_mlagent.records import Candidate, Operator, Proposal, Trial, TrialStatus
 
@@ -27,6 +28,8 @@ class MemoryEntry:
     metric_after: float | None = None
     error: str = ""
     """One line, e.g. `ValueError: Input contains NaN`."""
+    failure: str = ""
+    """Its kind, e.g. `missing values`; empty where it ended well."""
     kept: bool = False
     kinds: CellKinds = field(default_factory=lambda: classify(""))
 
@@ -41,6 +44,7 @@ def remember(proposal: Proposal, trial: Trial, *, kept: bool = False) -> MemoryE
         metric_before=trial.metric_before,
         metric_after=trial.metric_after,
         error=_one_line(error, ERROR_CHARACTERS),
+        failure=kind_of_trial(trial),
         kept=kept,
         kinds=classify(proposal.code),
     )
@@ -53,10 +57,15 @@ def remember_candidates(candidates: Sequence[Candidate]) -> tuple[MemoryEntry, .
 
 def render_entry(entry: MemoryEntry) -> str:
     """One line for a prompt: `- gradient boosting with scaling: 0.91 -> 0.93 (kept)`."""
-    result = f"{entry.status}" if entry.status is not TrialStatus.OK else _change(entry)
-    if entry.status is TrialStatus.ERROR and entry.error:
-        result = f"failed, {entry.error}"
+    result = _failure(entry) if entry.status is not TrialStatus.OK else _change(entry)
     return f"- {_one_line(entry.plan, PLAN_CHARACTERS)} -> {result}{' (kept)' if entry.kept else ''}"
+
+
+def _failure(entry: MemoryEntry) -> str:
+    if entry.status is not TrialStatus.ERROR:
+        return entry.failure or entry.status.value
+    kind = "" if entry.failure in VAGUE else entry.failure
+    return f"failed, {': '.join(part for part in (kind, entry.error) if part)}".rstrip(", ")
 
 
 def _change(entry: MemoryEntry) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
-from jupyter_mlagent.records import TrialStatus
+from jupyter_mlagent.agent.failures import counted, kind_of_trial
 from jupyter_mlagent.search.node import Node
 from jupyter_mlagent.search.tree import ROOT, Tree
 from jupyter_mlagent.search.value import is_better
@@ -53,16 +51,8 @@ def _runner_up(tree: Tree, best: Node) -> str:
 
 
 def _failures(steps: list[Node]) -> str:
-    kinds: Counter[str] = Counter()
-    for node in steps:
-        trial = node.trial
-        if trial is None or trial.status is TrialStatus.OK:
-            continue
-        kinds[trial.error.name if trial.error else trial.status.value.replace("_", " ")] += 1
-    if not kinds:
-        return ""
-    named = ", ".join(f"{kind} ({count})" for kind, count in kinds.most_common(4))
-    return f"{_count(sum(kinds.values()), 'step')} failed: {named}."
+    kinds = [kind for node in steps if node.trial is not None and (kind := kind_of_trial(node.trial))]
+    return f"{_count(len(kinds), 'step')} failed: {counted(kinds)}." if kinds else ""
 
 
 def _count(number: int, noun: str) -> str:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from jupyter_mlagent.agent.failures import kind_of_trial
 from jupyter_mlagent.agent.memory import MemoryEntry, remember_candidates
 from jupyter_mlagent.autopilot import best_improving, why_nothing
 from jupyter_mlagent.engine.api import Engine
 from jupyter_mlagent.errors import MlagentError
 from jupyter_mlagent.events import Failed, Ranked
-from jupyter_mlagent.records import Candidate, Operator
+from jupyter_mlagent.records import Candidate, Operator, Trial, TrialError, TrialStatus
 from jupyter_mlagent.session import MEMORY_ENTRIES, NEUTRAL
 from jupyter_mlagent.settings import SessionSettings
 from jupyter_mlagent.suggestion import Suggestion
@@ -198,13 +200,16 @@ def _with(row: StepRow, *, metric: float | None, score: float | None) -> StepRow
 
 
 def error_kinds(rows: Sequence[StepRow]) -> dict[str, int]:
-    """How often each kind of failure occurred: an exception's name, a status, or `malformed`."""
-    found: dict[str, int] = {}
+    """How often each kind of failure (see `agent/failures.py`) or `malformed` occurred, by frequency."""
+    found: Counter[str] = Counter()
     for row in rows:
-        kinds = ["malformed"] * len(row.malformed)
-        for cell in row.tried:
-            if cell.status != "ok":
-                kinds.append(cell.error.partition(":")[0] if cell.status == "error" else cell.status)
-        for kind in kinds:
-            found[kind] = found.get(kind, 0) + 1
-    return dict(sorted(found.items(), key=lambda pair: -pair[1]))
+        found.update({"malformed": len(row.malformed)})
+        found.update(_kind(cell) for cell in row.tried if cell.status != TrialStatus.OK)
+    return {kind: count for kind, count in found.most_common() if count}
+
+
+def _kind(cell: TriedCell) -> str:
+    name, _, message = cell.error.partition(": ")
+    status = TrialStatus(cell.status)
+    error = TrialError(name=name, value=message) if status is TrialStatus.ERROR else None
+    return kind_of_trial(Trial(status=status, error=error))

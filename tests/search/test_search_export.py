@@ -74,10 +74,10 @@ def test_why_a_path_won_is_told_from_the_trials() -> None:
     assert "Of 5 steps tried, 2 cells took the metric from 0.5 to 0.8." in told
     assert "'deeper trees' took it from 0.7 to 0.8." in told
     assert "reached 0.75." in told
-    assert "2 steps failed: ValueError (1), timeout (1)." in told
+    assert "2 steps failed: missing values (1), too slow (1)." in told
     nothing = tree()
     nothing.grow(0, step("a = 1"), error())
-    assert explain(nothing) == "None of 1 step bettered the notebook. 1 step failed: ValueError (1)."
+    assert explain(nothing) == "None of 1 step bettered the notebook. 1 step failed: missing values (1)."
 
 
 def test_a_killed_search_goes_on_from_its_file(tmp_path: Path) -> None:

@@ -19,7 +19,10 @@ def test_a_draft_sees_the_other_drafts_without_their_code() -> None:
     found.finish(found.select(), [(step("secret_a = 1", plan="boosting"), ok(0.7))])
     found.finish(found.select(), [(step("secret_b = 1", plan="a forest"), error())])
     lines = [render_entry(entry) for entry in recall(found, ROOT)]
-    assert lines == ["- boosting -> 0.5 to 0.7", "- a forest -> failed, ValueError: Input contains NaN"]
+    assert lines == [
+        "- boosting -> 0.5 to 0.7",
+        "- a forest -> failed, missing values: ValueError: Input contains NaN",
+    ]
     assert tried_codes(found, ROOT) == ("secret_a = 1", "secret_b = 1")
 
 

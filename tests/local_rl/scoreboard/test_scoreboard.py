@@ -111,7 +111,7 @@ def test_average_best_gain_and_errors() -> None:
     assert result.gain.mean == pytest.approx(0.4)
     assert result.best_gain == pytest.approx(0.5)
     assert result.valid == 0.25
-    assert result.errors == {"malformed": 4, "KeyError": 2}
+    assert result.errors == {"malformed": 4, "a column or key that does not exist": 2}
 
 
 def test_a_run_without_a_submission_counts_with_the_baseline() -> None:
