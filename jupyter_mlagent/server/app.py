@@ -17,6 +17,7 @@ from jupyter_mlagent.server.handlers import (
     DownloadHandler,
     JournalHandler,
     ModelsHandler,
+    SearchHandler,
     StatusHandler,
     StepHandler,
 )
@@ -93,6 +94,7 @@ class MlagentApp(ExtensionApp):
             (r"/mlagent/training/pause", TrainingPauseHandler),
             (r"/mlagent/journal", JournalHandler),
             (r"/mlagent/journal/(\d+)", StepHandler),
+            (r"/mlagent/search", SearchHandler),
             (r"/mlagent/notebook", NotebookChannel),
         ]
         self.handlers.extend(routes)

@@ -109,6 +109,10 @@ class NotebookChannel(WebSocketMixin, WebSocketHandler, JupyterHandler):
                 await room.ask(message)
             case messages.Fly():
                 await room.fly(message, self.tell)
+            case messages.Explore():
+                await room.explore(message)
+            case messages.SearchKeep():
+                await room.keep(message, self.tell)
             case messages.Stop():
                 await room.stop()
             case messages.Accept():
@@ -131,6 +135,9 @@ class NotebookChannel(WebSocketMixin, WebSocketHandler, JupyterHandler):
                 await room.completions.start(message, self.tell)
             case messages.CancelCompletion():
                 await room.completions.cancel(message.id)
+            case _:
+                if (answer := room.steer(message)) is not None:
+                    self.tell(answer)
 
     def _rename(self, path: str) -> None:
         rooms: Rooms = self.settings["mlagent_rooms"]

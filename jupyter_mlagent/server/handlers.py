@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import posixpath
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from jupyter_server.auth.decorator import authorized
@@ -12,7 +14,7 @@ from tornado import web
 
 from jupyter_mlagent import __version__
 from jupyter_mlagent.engine.status import EngineStatus
-from jupyter_mlagent.errors import JournalError, ModelError
+from jupyter_mlagent.errors import JournalError, MlagentError, ModelError
 from jupyter_mlagent.journal import StepFilter
 from jupyter_mlagent.records import Record
 from jupyter_mlagent.server.channel import AUTH_RESOURCE
@@ -156,3 +158,28 @@ class StepHandler(MlagentHandler):
         except JournalError as error:
             raise web.HTTPError(404, str(error)) from None
         self.answer({"plan": step.proposal.plan, "code": step.proposal.code, "trial": step.trial})
+
+
+class SearchHandler(MlagentHandler):
+    """The last search over a notebook, to be kept as a file."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        from jupyter_mlagent.search.export import aide_journal, page
+
+        path = self.get_query_argument("path", "")
+        if not path:
+            raise web.HTTPError(400, "Which notebook? Add ?path=...")
+        name = posixpath.basename(path).removesuffix(".ipynb")
+        try:
+            tree = self.rooms.room(path).exploration.tree
+        except MlagentError as error:
+            raise web.HTTPError(404, str(error)) from None
+        form = self.get_query_argument("form", "html")
+        text = aide_journal(tree) if form == "json" else page(tree, f"Search over {name}")
+        kind = "application/json" if form == "json" else "text/html; charset=utf-8"
+        # Never shown in this origin: it holds what a model wrote.
+        self.set_header("Content-Type", kind)
+        self.set_header("Content-Disposition", f"attachment; filename*=UTF-8''{quote(name)}-search.{form}")
+        self.finish(text)

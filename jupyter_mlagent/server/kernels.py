@@ -8,6 +8,8 @@ from typing import Any
 from jupyter_mlagent.errors import KernelError
 from jupyter_mlagent.records import Metric, Trial
 from jupyter_mlagent.trial.api import MetricReading, Probe, TrialLimits, TrialRunner
+from jupyter_mlagent.trial.link import ClientLink
+from jupyter_mlagent.trial.runner import KernelTrials
 
 READY_SECONDS = 30
 NO_KERNEL = "This notebook has no running kernel; start one, run its cells, and ask again."
@@ -66,9 +68,6 @@ class ServerTrials:
 async def _trials(kernel: Any) -> TrialRunner:
     from jupyter_client.asynchronous.client import AsyncKernelClient
 
-    from jupyter_mlagent.trial.link import ClientLink
-    from jupyter_mlagent.trial.runner import KernelTrials
-
     # Not `kernel.client()`: that one shares its identity with the server's own client, and the kernel would
     # send the notebook's replies to either.
     client = AsyncKernelClient()
@@ -81,21 +80,17 @@ async def _trials(kernel: Any) -> TrialRunner:
         raise KernelError(
             f"The kernel does not answer ({error}); wait until it is idle, or interrupt it, and ask again."
         ) from None
-    return _OwnClient(KernelTrials(ClientLink(client, python=None)), client)
+    return _OwnClientTrials(client)
 
 
-class _OwnClient:
+class _OwnClientTrials(KernelTrials):
     """Trials together with the client that was opened for them."""
 
-    def __init__(self, trials: TrialRunner, client: Any) -> None:
-        self._client = client
-        self._trials = trials
-        self.probe = trials.probe
-        self.read_metric = trials.read_metric
-        self.try_cell = trials.try_cell
-        self.cancel = trials.cancel
+    def __init__(self, client: Any) -> None:
+        super().__init__(ClientLink(client, python=None))
+        self._own_client = client
 
     async def close(self) -> None:
         with contextlib.suppress(Exception):
-            await self._trials.close()
-        self._client.stop_channels()
+            await super().close()
+        self._own_client.stop_channels()

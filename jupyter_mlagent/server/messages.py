@@ -18,6 +18,7 @@ with its XSRF token) and authorised for the resource `mlagent`; refusals are `{"
     POST   mlagent/training/pause            pause it after the update under way; DELETE: go on
     GET    mlagent/journal?path=NB.ipynb     the notebook's steps, newest first
     GET    mlagent/journal/NUMBER            {"plan", "code", "trial"} of one step
+    GET    mlagent/search?path=NB.ipynb      the last search as a page; &form=json: as AIDE's journal
     GET    mlagent/notebook?path=NB.ipynb    upgrade to the WebSocket of that notebook's session
 
 `path` is the notebook's path as the contents API has it. Messages on the WebSocket are JSON objects with a
@@ -37,6 +38,8 @@ question with its answer; the client counts it. A conversation:
     server  measured {id, matches, message}  the real result beside the tried one
     client  undo {proposal_id}               where the cell was taken out again
 
+With `explore` a search begins: its events (search/events.py) come to every page, any page may send its
+commands (search/commands.py), and `search_keep` has the page put a path into the notebook as a flight does.
 With fly, the server sends `apply` for each step it keeps; the client puts it in, runs it, and answers
 `applied` with the same id, or it is told to `retract` a cell. `engine_changed` and `training_changed` (a
 TrainingStatus) come at any time. The session belongs to the server: closing the
@@ -55,6 +58,7 @@ from jupyter_mlagent.errors import MlagentError
 from jupyter_mlagent.kernel import CellRun
 from jupyter_mlagent.notebook import Gain
 from jupyter_mlagent.records import Cell, Direction, Metric, Operator, Record, Verdict
+from jupyter_mlagent.search.commands import SearchCommand
 from jupyter_mlagent.session import Acceptance
 
 Tell = Callable[[Record], None]
@@ -140,6 +144,26 @@ class Fly(Record, tag="fly"):
     allow_unguarded: bool = False
 
 
+class Explore(Record, tag="explore"):
+    """Start a search over the notebook: a tree of steps, tried beside the notebook's kernel."""
+
+    cells: tuple[Cell, ...]
+    steps: int | None = 30
+    seconds: float | None = None
+    candidates: int = 2
+    """Children that one expansion asks for."""
+    workers: int = 1
+    allow_unguarded: bool = False
+
+
+class SearchKeep(Record, tag="search_keep"):
+    """Put the path to a node into the notebook and run it; this connection applies its steps."""
+
+    node: int
+    cells: tuple[Cell, ...]
+    """The notebook as it stands now."""
+
+
 class Applied(Record, tag="applied"):
     """The answer to `Apply`: the cell stands in the notebook and has run."""
 
@@ -175,6 +199,9 @@ FromBrowser = (
     | FindMetrics
     | SetMetric
     | Fly
+    | Explore
+    | SearchKeep
+    | SearchCommand
     | Applied
     | Complete
     | CancelCompletion
@@ -192,6 +219,9 @@ class RoomState(Record, tag="room_state"):
     events: tuple[Any, ...]
     engine: EngineStatus
     journal_problem: str = ""
+    searching: bool = False
+    search: tuple[Any, ...] = ()
+    """The events that show the last search again (search/events.py)."""
 
 
 class EngineChanged(Record, tag="engine_changed"):
@@ -204,10 +234,11 @@ class MetricChanged(Record, tag="metric_changed"):
 
 
 class Working(Record, tag="working"):
-    """Whether a request or a flight is under way."""
+    """Whether a request, a flight or a search is under way."""
 
     working: bool
     flying: bool
+    searching: bool = False
 
 
 class Accepted(Record, tag="accepted"):

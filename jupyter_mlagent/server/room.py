@@ -13,10 +13,12 @@ from jupyter_mlagent.autopilot import gain_of
 from jupyter_mlagent.errors import KernelError, MlagentError
 from jupyter_mlagent.journal import Journal
 from jupyter_mlagent.metrics import found_metrics
-from jupyter_mlagent.records import Record, Verdict
+from jupyter_mlagent.records import Cell, Record, Verdict
+from jupyter_mlagent.search.commands import SearchAnswer, SearchCommand, obey
 from jupyter_mlagent.server import messages
 from jupyter_mlagent.server.completion import Completions
 from jupyter_mlagent.server.engine import SharedEngine
+from jupyter_mlagent.server.exploration import NO_SEARCH, Exploration
 from jupyter_mlagent.server.kernels import NoKernel
 from jupyter_mlagent.server.log import EventLog
 from jupyter_mlagent.server.remote_notebook import RemoteNotebook
@@ -57,6 +59,8 @@ class Room:
         self._log = EventLog()
         self._work: asyncio.Task[None] | None = None
         self._remote: RemoteNotebook | None = None
+        self._exploration: Exploration | None = None
+        self._searching = False
         self._trying = asyncio.Lock()
         self._acceptances: dict[str, Acceptance] = {}
 
@@ -85,6 +89,8 @@ class Room:
             events=self._log.events,
             engine=self._engine.status,
             journal_problem=self.session.journal_problem,
+            searching=self._searching,
+            search=() if self._exploration is None else self._exploration.told,
         )
 
     @property
@@ -109,15 +115,51 @@ class Room:
         self._kernel_id = kernel_id
 
     async def ask(self, wish: messages.Ask) -> None:
-        """Start a request; one under way ends first."""
+        """Start a request; one under way ends first, but no search."""
+        self._leave_the_search_alone()
         await self.stop()
         self._begin(self._follow(self._suggest(wish), wish.allow_unguarded))
 
     async def fly(self, wish: messages.Fly, page: Listener) -> None:
         """Start the autopilot; `page` puts its cells in and runs them."""
+        self._leave_the_search_alone()
         await self.stop()
         self._remote = RemoteNotebook(page, wish.cells, self.session)
         self._begin(self._follow(self._flight(wish, self._remote), wish.allow_unguarded))
+
+    async def explore(self, wish: messages.Explore) -> None:
+        """Start a search; it needs no page until a path of it is kept."""
+        self._leave_the_search_alone()
+        await self.stop()
+        exploration = Exploration(self.session, wish)
+        self._exploration, self._searching = exploration, True
+        self._begin(self._follow(self._explored(exploration, wish), wish.allow_unguarded))
+
+    def steer(self, command: SearchCommand) -> SearchAnswer | None:
+        """Do what a page says to the search; raises MlagentError for a node there is not."""
+        return obey(self.exploration.search, command)
+
+    async def keep(self, wish: messages.SearchKeep, page: Listener) -> None:
+        """End the search and have `page` put one of its paths into the notebook."""
+        exploration = self.exploration
+        exploration.search.path(wish.node)
+        exploration.search.stop()
+        if self._work is not None:
+            await asyncio.wait({self._work})
+        self._remote = RemoteNotebook(page, wish.cells, self.session)
+        unguarded = self.session.settings.allow_unguarded
+        self._begin(self._follow(exploration.keep(wish.node, self._remote), unguarded))
+
+    @property
+    def exploration(self) -> Exploration:
+        """The search under way, or the last one; raises MlagentError when there was none."""
+        if self._exploration is None:
+            raise MlagentError(NO_SEARCH)
+        return self._exploration
+
+    def _leave_the_search_alone(self) -> None:
+        if self._searching:
+            raise MlagentError("A search over this notebook is under way; stop it first.")
 
     async def stop(self) -> None:
         """End the request or flight under way, and wait until it has let go of the kernel."""
@@ -138,12 +180,13 @@ class Room:
         self._log.clear()
         task = asyncio.ensure_future(work)
         self._work = task
-        self.tell(messages.Working(working=True, flying=self._flying))
+        self.tell(messages.Working(working=True, flying=self._flying, searching=self._searching))
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Future[None]) -> None:
         if self._work is task:
             self._work = self._remote = None
+            self._searching = False
             self.tell(messages.Working(working=False, flying=False))
 
     async def _follow(self, stream: AsyncGenerator[Record], allow_unguarded: bool) -> None:
@@ -171,20 +214,28 @@ class Room:
             operator=wish.operator,
             focus_cell_id=wish.focus_cell_id,
         )
-        if self.session.metric is None:
-            with contextlib.suppress(MlagentError):
-                self.session.set_metric(wish.cells)
-                self.tell(messages.MetricChanged(metric=self.session.metric))
+        with contextlib.suppress(MlagentError):
+            self._need_metric(wish.cells)
         async with contextlib.aclosing(stream):
             async for event in stream:
                 yield event
 
+    async def _explored(self, exploration: Exploration, wish: messages.Explore) -> AsyncGenerator[Record]:
+        self._need_metric(wish.cells)
+        async with contextlib.aclosing(exploration.events()) as stream:
+            async for event in stream:
+                yield event
+
+    def _need_metric(self, cells: tuple[Cell, ...]) -> None:
+        """Find one where none is set; raises MetricError when there is none to be found."""
+        if self.session.metric is None:
+            self.session.set_metric(cells)
+            self.tell(messages.MetricChanged(metric=self.session.metric))
+
     async def _flight(self, wish: messages.Fly, notebook: RemoteNotebook) -> AsyncGenerator[Record]:
         from jupyter_mlagent.autopilot import Budget, fly
 
-        if self.session.metric is None:
-            self.session.set_metric(wish.cells)
-            self.tell(messages.MetricChanged(metric=self.session.metric))
+        self._need_metric(wish.cells)
         budget = Budget(steps=wish.steps, seconds=wish.seconds, candidates=wish.candidates)
         async with contextlib.aclosing(fly(self.session, notebook, budget)) as stream:
             async for event in stream:

@@ -81,6 +81,12 @@ def trainer() -> Any:
     return None
 
 
+@pytest.fixture
+def trials_factory(source: Source) -> Callable[[Any], Any]:
+    """Where rooms get their trials: the script, whatever the kernel; a test may have real ones."""
+    return lambda manager: source
+
+
 class Server:
     """A running Jupyter server."""
 
@@ -105,7 +111,11 @@ class Server:
 # pytest-jupyter's own fixtures run their event loop themselves, which pytest-asyncio's tests cannot join.
 @pytest.fixture
 async def server(
-    engine: Any, source: Source, trainer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    engine: Any,
+    trials_factory: Callable[[Any], Any],
+    trainer: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Server]:
     for name in ("config", "data", "runtime", "mlagent", "work"):
         (tmp_path / name).mkdir(exist_ok=True)
@@ -122,7 +132,7 @@ async def server(
                 "ServerApp": {"jpserver_extensions": {"jupyter_mlagent.server": True}},
                 "MlagentApp": {
                     "engine_factory": lambda spec: engine,
-                    "trials_factory": lambda manager: source,
+                    "trials_factory": trials_factory,
                     "trainer_factory": lambda: trainer,
                 },
                 "IdentityProvider": {"token": "the-token"},

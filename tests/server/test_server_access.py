@@ -27,6 +27,7 @@ ROUTES = [
     ("DELETE", "training/pause"),
     ("GET", "journal?path=work.ipynb"),
     ("GET", "journal/1"),
+    ("GET", "search?path=work.ipynb"),
     ("GET", "notebook?path=work.ipynb"),
 ]
 
