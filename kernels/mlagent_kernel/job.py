@@ -248,6 +248,8 @@ class Job:
         self.kill()
         while self.ending is None and time.monotonic() < deadline:
             news += self.poll(0.1)
+        if self.ending is None:
+            self.ending = Ending(failed="The trial's processes could not be ended in time.")
         for descriptor in self._fds:
             os.close(descriptor)
         self._fds = []

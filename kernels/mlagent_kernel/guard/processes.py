@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import time
@@ -73,7 +74,7 @@ class Group:
         view = self._open_view()
         proc = view if view >= 0 else _host_proc()
         try:
-            pids = _listed(view) if view >= 0 else descendants(os.getpid())
+            pids = _listed(view) if view >= 0 else descendants(os.getpid(), most)
             if len(pids) > most:
                 return len(pids), 0
             living = [size for size in (self._private(proc, pid, limit) for pid in pids) if size is not None]
@@ -171,12 +172,12 @@ def _memory_available() -> int:
         return _kilobytes(file.read(), b"MemAvailable:")
 
 
-def descendants(root: int) -> list[int]:
-    """All living descendants of a process, as far as they stand still."""
+def descendants(root: int, enough: float = math.inf) -> list[int]:
+    """All living descendants of a process, as far as they stand still; with more than `enough` not all."""
     children = _children if os.path.exists(f"/proc/self/task/{os.getpid()}/children") else _children_by_scan()
     found: list[int] = []
     level = [root]
-    while level:
+    while level and len(found) <= enough:
         level = [child for parent in level for child in children(parent)]
         found += level
     return found
@@ -211,12 +212,16 @@ def kill_namespace(pid: int) -> None:
             os.waitpid(pid, 0)
 
 
-def kill_descendants() -> None:
+def kill_descendants(first: int) -> None:
     """End every descendant of this process, which must be their subreaper and have no other children.
 
-    Stopped first, so that they cannot multiply faster than they are found. Raises GuardError when some cannot
-    be ended (asleep in the kernel).
+    Those in the process group of `first`, our child, all at once, as fast as they may multiply. What has left
+    that group is stopped before it is killed, so that it cannot multiply faster than it is found. Raises
+    GuardError when some cannot be ended (asleep in the kernel).
     """
+    with contextlib.suppress(OSError):  # gone and reaped: its number may be somebody else's by now
+        os.waitid(os.P_PID, first, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        os.killpg(first, signal.SIGKILL)
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while True:
         for sign in (signal.SIGSTOP, signal.SIGKILL):

@@ -128,8 +128,8 @@ class _Scratch:
         self._next_look = time.monotonic() + _LOOK_SECONDS + _LOOK_PAUSE * (time.monotonic() - began)
         return exceeded
 
-    def kill(self, _pid: int) -> None:
-        kill_descendants()
+    def kill(self, pid: int) -> None:
+        kill_descendants(pid)
 
     def changes(self) -> list[effects.FileChange]:
         return []
