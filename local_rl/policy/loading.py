@@ -45,7 +45,7 @@ class Policy:
 
     def save_adapter(self, folder: Path) -> None:
         """PEFT's form; `local_rl.policy.export` makes the engine's from it."""
-        self.model.save_pretrained(str(folder))
+        self.model.save_pretrained(str(folder), selected_adapters=["default"])
 
     def load_adapter(self, folder: Path) -> None:
         """The values of an adapter of the same shape, in place of the present ones."""
@@ -57,7 +57,7 @@ class Policy:
         except (OSError, ValueError) as error:
             raise AdapterError(f"The adapter in {folder} cannot be read ({error}).") from None
         outcome = set_peft_model_state_dict(self.model, state)
-        missing = [name for name in outcome.missing_keys if "lora_" in name]
+        missing = [name for name in outcome.missing_keys if "lora_" in name and ".default." in name]
         if missing or outcome.unexpected_keys:
             raise AdapterError(
                 f"The adapter in {folder} does not fit {self.base.name}: it has other layers or another rank."

@@ -35,7 +35,7 @@ class Facts(Record):
     """What it went on from; empty: the base."""
     adapter_sha256: str = ""
     seed: int = 0
-    packages: dict[str, str] = {}
+    packages: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 def runs_dir() -> Path:
@@ -116,11 +116,18 @@ class RunFolder:
         return found
 
     def latest_checkpoint(self) -> Path | None:
-        """The newest that is whole: trainers write the state last."""
-        whole = [
-            path for path in self.checkpoints.glob("checkpoint-*") if (path / "trainer_state.json").exists()
-        ]
+        """The newest that is whole."""
+        whole = [path for path in self.checkpoints.glob("checkpoint-*") if _is_whole(path)]
         return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    """Trainers write their state last."""
+    try:
+        msgspec.json.decode((checkpoint / "trainer_state.json").read_bytes())
+    except (OSError, msgspec.DecodeError):
+        return False
+    return True
 
 
 def new_run(kind: TrainingKind) -> RunFolder:

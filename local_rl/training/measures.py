@@ -6,7 +6,7 @@ import sys
 
 
 def peak_memory() -> int:
-    """The most that was held since the start, in bytes: of the GPU where there is one, else of this process."""
+    """The most that was held since the start, in bytes: of the GPU, or without one of this process."""
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         return int(torch.cuda.max_memory_reserved())

@@ -49,7 +49,7 @@ class Learned(Record):
 
 
 class Recipe(Protocol):
-    """`config` objects are instances of `config_type`: a frozen dataclass whose fields carry their help text."""
+    """Configs are instances of `config_type`: a frozen dataclass whose fields carry their help text."""
 
     config_type: type[Any]
 
@@ -60,7 +60,7 @@ class Recipe(Protocol):
         ...
 
     def train(self, config: Any, run: Run) -> Learned:
-        """Go on from `run.latest_checkpoint()` where there is one. Raises Paused when `run.wanted` says so."""
+        """Go on from `run.latest_checkpoint()` where there is one; raise Paused when `run.wanted` says so."""
         ...
 
 

@@ -25,7 +25,7 @@ class Wanted(StrEnum):
     """End now, with what was learned until here."""
 
 
-class Paused(TrainingError):
+class Paused(TrainingError):  # noqa: N818 - wanted, not a mistake
     """The run ended because it was asked to pause; its checkpoint is saved."""
 
 
