@@ -47,6 +47,12 @@ def code_content(source: str) -> Content:
     return content
 
 
+@lru_cache(maxsize=512)
+def code_line(line: str) -> Content:
+    """One line by itself, for code that grows line by line: nothing before it is looked at again."""
+    return highlight(line, language="python", tab_size=4) if line.strip() else Content(line)
+
+
 def count_label(face: CellFace) -> str:
     match face.activity:
         case Activity.RUNNING:

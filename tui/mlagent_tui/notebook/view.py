@@ -217,7 +217,7 @@ class NotebookView(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         row = y + self.scroll_offset.y
         block = self._rows.block_at(row)
-        base = self.rich_style
+        base = self.visual_style.rich_style
         if block is None:
             return Strip.blank(self.text_width, base)
         strips = self._strips(block)
@@ -227,7 +227,7 @@ class NotebookView(ScrollView, can_focus=True):
 
     def _bar(self, block: int, inside: bool) -> Strip:
         if block != self.cursor or not inside:
-            return Strip([Segment(NO_BAR, self.rich_style)], 1)
+            return Strip([Segment(NO_BAR, self.visual_style.rich_style)], 1)
         name = "cell--bar" if self.has_focus else "cell--bar-blurred"
         return Strip([Segment(BAR, self.get_component_rich_style(name))], 1)
 
@@ -316,5 +316,6 @@ class NotebookView(ScrollView, can_focus=True):
         style = self.get_visual_style("cell--step")
         note = Content(f"✓ accepted step  {face.step}" if "→" in face.step else "✓ accepted step")
         (row, *_) = Visual.to_strips(self, note, width - GUTTER - 2, 1, style, pad=True)
-        lead = Strip([Segment(" " * GUTTER, self.rich_style)], GUTTER)
-        return Strip.join([lead, row]).adjust_cell_length(width - 1, self.rich_style)
+        base = self.visual_style.rich_style
+        lead = Strip([Segment(" " * GUTTER, base)], GUTTER)
+        return Strip.join([lead, row]).adjust_cell_length(width - 1, base)

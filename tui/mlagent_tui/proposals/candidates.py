@@ -84,7 +84,7 @@ class CandidateList(Sheet):
 
     def _draw(self) -> None:
         width = self.size.width or 60
-        self.draw(Content("\n").join([self._line(row, width) for row in self._board.shown]))
+        self.draw_lines([self._line(row, width) for row in self._board.shown] or [Content("")])
 
     def _line(self, row: Row, width: int) -> Content:
         chosen = row.index == self._chosen

@@ -11,7 +11,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 
 from jupyter_mlagent.records import Metric
-from mlagent_tui.notebook.cell_paint import code_content
+from mlagent_tui.notebook.cell_paint import code_content, code_line
 from mlagent_tui.notebook.face import CellFace
 from mlagent_tui.notebook.outputs import error_content, output_sections
 from mlagent_tui.proposals.board import Row
@@ -44,7 +44,7 @@ class CandidateDetail(VerticalScroll, can_focus=False):
         self.side = Side.CODE
 
     def compose(self) -> ComposeResult:
-        yield Sheet(id="detail-plan", markup=False)
+        yield Sheet(id="detail-plan")
         yield Sheet(id="detail-trial")
         yield Sheet(id="detail-sides")
         yield Sheet(id="detail-body")
@@ -65,7 +65,7 @@ class CandidateDetail(VerticalScroll, can_focus=False):
         if row.trial is not None:
             trial.draw(trial_content(row.trial, metric))
         sides.draw(self._tabs())
-        body.draw(self._body(row, notebook))
+        body.draw_lines(self._body(row, notebook))
 
     def _tabs(self) -> Content:
         tabs = [
@@ -77,24 +77,28 @@ class CandidateDetail(VerticalScroll, can_focus=False):
         ]
         return Content(" ").join(tabs) + Content.styled("  d turns", "$foreground-muted")
 
-    def _body(self, row: Row, notebook: HasFaces | None) -> Content:
+    def _body(self, row: Row, notebook: HasFaces | None) -> list[Content]:
         match self.side:
             case Side.DIFF if row.proposal is not None:
-                return diff_content(diff_of(row.proposal, notebook.faces if notebook else ()))
+                content = diff_content(diff_of(row.proposal, notebook.faces if notebook else ()))
             case Side.OUTPUT:
-                return self._output(row)
+                content = self._output(row)
+            case _ if row.proposal is None:
+                return self._being_written(row.source)
             case _:
-                return code_content(self._visible(row)) if row.source.strip() else Content("")
+                content = code_content(row.source) if row.source.strip() else Content("")
+        return content.split("\n", allow_blank=True)
 
-    def _visible(self, row: Row) -> str:
-        """The source; of one that is still being written the end that fits, always as many rows, so that a
-        token costs no more however long the reply is, and moves nothing.
+    def _being_written(self, source: str) -> list[Content]:
+        """The end of it, always as many rows: it turns over half a page at a time, so that a token costs one
+        line, however long the reply is, here and on the way to the terminal.
         """
         room = self.size.height - _HEAD_ROWS
-        if row.proposal is not None or room < 1:
-            return row.source
-        lines = row.source.split("\n")[-room:]
-        return "\n".join(lines + [""] * (room - len(lines)))
+        lines = source.split("\n") if source.strip() else [""]
+        if room >= 2:
+            first = 0 if len(lines) <= room else -((room - len(lines)) // (room // 2)) * (room // 2)
+            lines = lines[first:] + [""] * (room - len(lines[first:]))
+        return [code_line(line) for line in lines]
 
     def _output(self, row: Row) -> Content:
         outputs = list(row.trial.outputs) if row.trial and row.trial.outputs else row.outputs
