@@ -100,6 +100,7 @@ def folder(tmp_path: Path) -> Path:
 async def refusal(server: Any, method: str, route: str, **body: Any) -> tuple[int, str]:
     with pytest.raises(HTTPClientError) as refused:
         await server.fetch(method, route, **body)
+    assert refused.value.response is not None
     return refused.value.code, refused.value.response.body.decode()
 
 

@@ -6,7 +6,6 @@ import type { Assistants } from './assistants';
 import { type Choice, choiceWords } from './choices';
 import { mlagentIcon } from './icon';
 
-
 /** Every command of the extension. */
 export const CommandIDs = {
   ask: 'mlagent:ask',
@@ -23,7 +22,12 @@ export const CommandIDs = {
   auto: 'mlagent:toggle-auto',
   fly: 'mlagent:fly',
   undoFlight: 'mlagent:undo-flight',
-  panel: 'mlagent:show-panel'
+  panel: 'mlagent:show-panel',
+  train: 'mlagent:start-training',
+  pauseTraining: 'mlagent:pause-training',
+  compareAdapter: 'mlagent:compare-adapter',
+  promoteAdapter: 'mlagent:promote-adapter',
+  rollBackAdapter: 'mlagent:roll-back-adapter'
 } as const;
 
 const CHOICES: Record<Choice, string> = {

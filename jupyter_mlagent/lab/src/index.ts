@@ -14,6 +14,8 @@ import { NotebookAssistant, type IWishes } from './assistant';
 import { Assistants } from './assistants';
 import { addCommands, CommandIDs, shortcutOf } from './commands';
 import { InlineProvider } from './inline';
+import { addLearningCommands } from './learningcommands';
+import { LearningStore } from './learningstore';
 import { ModelStore } from './modelstore';
 import { AgentPanel } from './panel';
 
@@ -57,6 +59,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
       settings.changed.connect(read);
     });
     const models = new ModelStore();
+    const learning = new LearningStore();
     const assistants = new Assistants(
       tracker,
       panel =>
@@ -69,11 +72,15 @@ const plugin: JupyterFrontEndPlugin<void> = {
           shortcutOf: choice => shortcutOf(app, choice)
         })
     );
+    assistants.made.connect((_, { channel }) =>
+      channel.received.connect((_, message) => learning.hear(message))
+    );
     addCommands(app, tracker, assistants, trans);
+    addLearningCommands(app, learning, trans);
     completion?.registerInlineProvider(
       new InlineProvider(assistants, tracker, trans, () => wishes.inlineCompletion)
     );
-    const panel = new AgentPanel({ app, tracker, assistants, models, trans });
+    const panel = new AgentPanel({ app, tracker, assistants, models, learning, trans });
     app.shell.add(panel, 'right', { rank: 900, type: 'MLAgent' });
     restorer?.add(panel, panel.id);
     app.commands.addCommand(CommandIDs.panel, {

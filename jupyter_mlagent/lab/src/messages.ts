@@ -4,6 +4,8 @@
 
 import type * as nbformat from '@jupyterlab/nbformat';
 
+import type { ITrainingStatus } from './learning';
+
 export type Direction = 'maximize' | 'minimize';
 export type Status =
   'ok' | 'error' | 'timeout' | 'out_of_memory' | 'blocked' | 'not_tried';
@@ -193,6 +195,7 @@ export type ServerMessage =
   | SessionEvent
   | IRoomState
   | { type: 'engine_changed'; engine: IEngineStatus }
+  | ({ type: 'training_changed' } & ITrainingStatus)
   | { type: 'metric_changed'; metric: IMetric | null }
   | { type: 'working'; working: boolean; flying: boolean }
   | { type: 'accepted'; id: number; acceptance: IAcceptance; gain: IGain }

@@ -60,6 +60,7 @@ export class Mirror {
       case 'done':
       case 'found_metrics':
       case 'completion':
+      case 'training_changed':
         break;
       default:
         this.show(message);

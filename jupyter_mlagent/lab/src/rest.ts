@@ -41,7 +41,7 @@ export interface IModelTable {
 }
 
 /** Ask a route below `mlagent/`; rejects with the server's sentence. */
-async function fetchJson<T>(
+export async function fetchJson<T>(
   route: string,
   method = 'GET',
   body?: unknown
@@ -80,18 +80,4 @@ export function downloadModel(name: string): Promise<IModelTable> {
 /** End the download under way; what was fetched so far is kept for the next one. */
 export function cancelDownload(): Promise<IModelTable> {
   return fetchJson('models/download', 'DELETE');
-}
-
-export interface IAdapterTable {
-  adapters: string[];
-  current: string | null;
-}
-
-export function adapters(): Promise<IAdapterTable> {
-  return fetchJson('adapters');
-}
-
-/** Switch to an adapter; null: back to the base model. */
-export function useAdapter(name: string | null): Promise<IAdapterTable> {
-  return fetchJson('adapters', 'POST', { name });
 }

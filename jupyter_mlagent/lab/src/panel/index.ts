@@ -7,6 +7,7 @@ import { Widget } from '@lumino/widgets';
 import type { NotebookAssistant } from '../assistant';
 import type { Assistants } from '../assistants';
 import { mlagentIcon } from '../icon';
+import type { LearningStore } from '../learningstore';
 import type { ModelStore } from '../modelstore';
 import { AdaptersSection } from './adapters';
 import { AutopilotSection } from './autopilot';
@@ -15,25 +16,26 @@ import { MetricSection } from './metric';
 import { ModelSection } from './model';
 import type { Section } from './section';
 import { SettingsSection } from './settings';
+import { TrainingSection } from './training';
 
-/** The side panel: model, metric, autopilot and steps of the current notebook. */
+/** The side panel: the model, the current notebook's metric, autopilot and steps, and what is learned here. */
 export class AgentPanel extends Widget {
   constructor(private _options: AgentPanel.IOptions) {
     super();
-    const { app, tracker, assistants, models, trans } = _options;
+    const { app, tracker, assistants, models, learning, trans } = _options;
     this.id = 'jp-mlagent-panel';
     this.title.icon = mlagentIcon;
     this.title.caption = trans.__('MLAgent');
     this.addClass('jp-mlagent-Panel');
     this.addClass('jp-ThemedContainer');
     this._model = new ModelSection(models, trans);
-    this._adapters = new AdaptersSection(trans);
     this._sections = [
       this._model,
-      this._adapters,
       new MetricSection(trans),
       new AutopilotSection(trans),
       new JournalSection(trans),
+      new AdaptersSection(learning, trans),
+      new TrainingSection(learning, trans),
       new SettingsSection(app.commands, trans)
     ];
     this.node.append(...this._sections.map(section => section.node));
@@ -45,7 +47,7 @@ export class AgentPanel extends Widget {
   protected onBeforeShow(msg: Message): void {
     super.onBeforeShow(msg);
     void this._model.refresh();
-    void this._adapters.refresh();
+    void this._options.learning.refresh();
     this._show();
   }
 
@@ -77,7 +79,6 @@ export class AgentPanel extends Widget {
   }
 
   private _model: ModelSection;
-  private _adapters: AdaptersSection;
   private _sections: Section[];
   private _assistant: NotebookAssistant | null = null;
   private _frame = 0;
@@ -89,6 +90,7 @@ export namespace AgentPanel {
     tracker: INotebookTracker;
     assistants: Assistants;
     models: ModelStore;
+    learning: LearningStore;
     trans: TranslationBundle;
   }
 }

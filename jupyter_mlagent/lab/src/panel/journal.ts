@@ -4,22 +4,15 @@ import type { NotebookAssistant } from '../assistant';
 import { shortNumber } from '../measure';
 import { type IStep, journalOf } from '../rest';
 import { element, setText } from '../view/dom';
+import { type IPlotPoint, Plot } from './plot';
 import { Section } from './section';
-
-const SVG = 'http://www.w3.org/2000/svg';
-const WIDTH = 240;
-const HEIGHT = 80;
-const MARGIN = 8;
 
 /** The notebook's steps: the metric over them as a plot, and all of them as a tree of kept ones and others. */
 export class JournalSection extends Section {
   constructor(private _trans: TranslationBundle) {
     super(_trans.__('Steps'));
-    this._plot.setAttribute('viewBox', `0 0 ${WIDTH} ${HEIGHT}`);
-    this._plot.setAttribute('class', 'jp-mlagent-Plot');
-    this._plot.setAttribute('role', 'group');
-    this._plot.setAttribute('aria-label', _trans.__('Metric over kept steps'));
-    this.body.append(this._plot, this._list, this._empty);
+    this._plot = new Plot(_trans.__('Metric over kept steps'));
+    this.body.append(this._plot.node, this._list, this._empty);
   }
 
   show(assistant: NotebookAssistant | null): void {
@@ -71,45 +64,20 @@ export class JournalSection extends Section {
   }
 
   private _drawPlot(kept: IStep[]): void {
-    const points = kept.filter(step => step.metric_after !== null);
-    const values = points.map(step => step.metric_after!);
-    if (points[0]?.metric_before != null) {
-      values.unshift(points[0].metric_before);
+    const steps = kept.filter(step => step.metric_after !== null);
+    const points: IPlotPoint[] = steps.map(step => ({
+      value: step.metric_after!,
+      label: `${step.plan}: ${shortNumber(step.metric_after!)}`,
+      choose: () => document.getElementById(`jp-mlagent-step-${step.id}`)?.focus()
+    }));
+    if (steps[0]?.metric_before != null) {
+      points.unshift({ value: steps[0].metric_before });
     }
-    this._plot.toggleAttribute('hidden', values.length < 2);
-    const low = Math.min(...values);
-    const span = Math.max(...values) - low || 1;
-    const at = (value: number, i: number): [number, number] => [
-      MARGIN + (i * (WIDTH - 2 * MARGIN)) / Math.max(1, values.length - 1),
-      HEIGHT - MARGIN - ((value - low) / span) * (HEIGHT - 2 * MARGIN)
-    ];
-    const line = document.createElementNS(SVG, 'polyline');
-    line.setAttribute('points', values.map((value, i) => at(value, i).join()).join(' '));
-    const offset = values.length - points.length;
-    const dots = points.map((step, i) => this._dot(step, at(values[i + offset], i + offset)));
-    this._plot.replaceChildren(line, ...dots);
-  }
-
-  private _dot(step: IStep, [x, y]: [number, number]): SVGElement {
-    const dot = document.createElementNS(SVG, 'circle');
-    dot.setAttribute('cx', String(x));
-    dot.setAttribute('cy', String(y));
-    dot.setAttribute('r', '4');
-    dot.setAttribute('tabindex', '0');
-    dot.setAttribute('role', 'button');
-    dot.setAttribute('aria-label', `${step.plan}: ${shortNumber(step.metric_after!)}`);
-    const go = () => document.getElementById(`jp-mlagent-step-${step.id}`)?.focus();
-    dot.addEventListener('click', go);
-    dot.addEventListener('keydown', event => {
-      if (event.key === 'Enter') {
-        go();
-      }
-    });
-    return dot;
+    this._plot.draw(points);
   }
 
   private _shown = '';
-  private _plot = document.createElementNS(SVG, 'svg');
+  private _plot: Plot;
   private _list = element('ul', 'jp-mlagent-Steps');
   private _empty = element('p', 'jp-mlagent-State');
 }
