@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
 
-from jupyter_mlagent.engine.api import Engine
 from jupyter_mlagent.errors import EngineError, MlagentError
 from local_rl.environment.environment import Environment
 from local_rl.steps.advantage import EQUAL
@@ -80,28 +77,6 @@ class StepSource:
         self.pool.learn(drawn.key, group.deviation, group.mean_reward)
         self._on_group(update, group)
         return group
-
-
-async def swap_in(engine: Engine, adapter: Path | None) -> None:
-    """Sample from this adapter from now on."""
-    await engine.load_adapter(adapter)
-
-
-async def opened(environments: Sequence[Environment]) -> dict[str, Environment]:
-    """Enter them all, or none."""
-    entered: list[Environment] = []
-    try:
-        for environment in environments:
-            await environment.__aenter__()
-            entered.append(environment)
-    except BaseException:
-        await closed(entered)
-        raise
-    return {environment.folder.id: environment for environment in entered}
-
-
-async def closed(environments: Sequence[Environment]) -> None:
-    await asyncio.gather(*(made.__aexit__(None, None, None) for made in environments), return_exceptions=True)
 
 
 def _teaches(group: Group) -> bool:

@@ -14,11 +14,13 @@ schedule, checkpoints. What is replaced, and why:
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import PrinterCallback
 from trl import GRPOTrainer
 
 from local_rl.errors import TrainingError
@@ -54,16 +56,20 @@ class StepTrainer(GRPOTrainer):  # type: ignore[misc]
         folder: Path,
         callbacks: Sequence[Any] = (),
         on_memory: Callable[[int], None] = lambda _: None,
+        on_checkpoint: Callable[[Path], None] = lambda _: None,
     ) -> None:
-        """`on_memory(n)`: memory was short, and from now on n replies are computed at once."""
+        """`on_memory(n)`: memory was short, and from now on n replies are computed at once.
+        `on_checkpoint(folder)`: before the trainer writes there, so that a whole checkpoint holds both."""
         self._policy = policy
         self._config = config
         self._sampler = sampler
         self._on_memory = on_memory
+        self._on_checkpoint = on_checkpoint
         self._groups: list[Group] = []
         self._sampled_at = -1
         self._pieces: list[Piece] = []
         self._at_once = config.actions
+        os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # rollout_func's own warning
         super().__init__(
             model=policy.model,
             reward_funcs=[executed_reward],
@@ -73,12 +79,21 @@ class StepTrainer(GRPOTrainer):  # type: ignore[misc]
             rollout_func=self._roll_out,
             callbacks=list(callbacks),
         )
+        self.remove_callback(PrinterCallback)
         # TRL makes a quantized model's adapter bfloat16, in which small updates are rounded away.
         for parameter in policy.trainable:
             parameter.data = parameter.data.float()
 
     def create_model_card(self, *_: Any, **__: Any) -> None:
         """The run's own folder says what the adapter is."""
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        self._on_checkpoint(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")
+        super()._save_checkpoint(model, trial)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:  # noqa: ARG002
+        """Only the adapter that learns: transformers would load the frozen copy in its place."""
+        self._policy.load_adapter(Path(resume_from_checkpoint))
 
     # -- from groups to TRL's batch
 
@@ -89,6 +104,8 @@ class StepTrainer(GRPOTrainer):  # type: ignore[misc]
         count = len(all_actions(self._groups))
         if count != len(prompts):
             raise TrainingError(f"{count} actions were sampled where {len(prompts)} are learned from.")
+        # TRL shuffles rows: in the same way also after a resumption, since sums of floats have an order.
+        torch.manual_seed(self._config.seed + update)
         return trl_rows(self._groups, self._policy.tokens)
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -223,6 +240,17 @@ class StepTrainer(GRPOTrainer):  # type: ignore[misc]
     def numbers(self) -> UpdateNumbers:
         """Of the last update."""
         return update_numbers(self.state.global_step, self._pieces, self._groups)
+
+    def progress(self) -> dict[str, float | None]:
+        """The same for a front end's progress."""
+        found = self.numbers()
+        return {
+            "loss": found.loss,
+            "reward": found.reward,
+            "kl": found.kl,
+            "entropy": found.entropy,
+            "acceptance": found.valid,
+        }
 
     def _where(self) -> str:
         states = ", ".join(sorted({f"{group.task}/{group.notebook}" for group in self._groups}))
