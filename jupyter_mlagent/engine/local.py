@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 
+from jupyter_mlagent.engine.active import Follower
 from jupyter_mlagent.engine.api import EngineInfo, GenerateEvent, GenerateRequest
 from jupyter_mlagent.engine.call import Call, WorkerDied
 from jupyter_mlagent.engine.encodable import encodable, encodable_message, encodable_request
-from jupyter_mlagent.engine.link import WORKER_COMMAND
+from jupyter_mlagent.engine.link import WORKER_COMMAND, WorkerLink
 from jupyter_mlagent.engine.protocol import (
     Command,
     CountTokens,
@@ -55,9 +56,11 @@ class LlamaEngine:
         idle_prefix_bytes: int = IDLE_PREFIX_BYTES,
         cancel_seconds: float = CANCEL_SECONDS,
         worker_command: Sequence[str] = WORKER_COMMAND,
+        follower: Follower | None = None,
     ) -> None:
         """`context_tokens`: at most, as the model's training sets a limit too. `threads`: None for the
-        cores that this process may use. `gpu_layers`: -1 for all (a build for a GPU), 0 for none."""
+        cores that this process may use. `gpu_layers`: -1 for all (a build for a GPU), 0 for none.
+        `follower`: serve with the adapter that is in use for this model, until `load_adapter` names one."""
         path = Path(model_path).expanduser().absolute()
         self._name = name or path.name
         self._sha256 = sha256
@@ -70,6 +73,7 @@ class LlamaEngine:
             idle_prefix_bytes=idle_prefix_bytes,
         )
         self._supervisor = Supervisor(load, worker_command=worker_command)
+        self._follower = follower
         self._loop: asyncio.AbstractEventLoop | None = None
         self._turns = Turns()
         self._cancel_seconds = cancel_seconds
@@ -89,7 +93,7 @@ class LlamaEngine:
 
     async def start(self) -> EngineInfo:
         self._adopt_loop()
-        await self._supervisor.linked()
+        await self._linked()
         return await self.info()
 
     async def info(self) -> EngineInfo:
@@ -114,7 +118,8 @@ class LlamaEngine:
         await turns.take(request.cache_key)
         call: Call | None = None
         try:
-            link = await self._supervisor.linked()
+            link = await self._linked()
+            await self._follow(link)
             self._supervisor.show(EngineState.GENERATING)
             call = link.call(lambda id: Generate(id=id, request=plain))
             async for event in call.events():
@@ -145,11 +150,29 @@ class LlamaEngine:
             raise EngineError(f"The adapter {path} does not exist: give the path of a GGUF adapter.")
         adapter = (path.absolute(), scale) if path else None
         await self._in_turn(set_adapter(adapter))
+        self._follower = None
         self._supervisor.adapter = adapter
         return await self.info()
 
     async def close(self) -> None:
         await self._supervisor.close()
+
+    async def _linked(self) -> WorkerLink:
+        """The living worker; one that has to be started has the adapter in use from the first."""
+        if self._follower is not None and self._supervisor.link is None:
+            path = self._follower.current()
+            self._supervisor.adapter = (path, 1.0) if path else None
+        return await self._supervisor.linked()
+
+    async def _follow(self, link: WorkerLink) -> None:
+        """Swap to the adapter in use, where that has changed since the last request."""
+        if self._follower is None:
+            return
+        path = self._follower.current()
+        wanted = (path, 1.0) if path else None
+        if wanted != self._supervisor.adapter:
+            await self._answer(link.call(set_adapter(wanted)))
+            self._supervisor.adapter = wanted
 
     async def _in_turn(self, make: Callable[[int], Command]) -> Event:
         """The answer to a command that has to wait until the worker is free."""

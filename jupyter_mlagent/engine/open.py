@@ -25,8 +25,9 @@ def open_engine(
 
     None: the default model that is on this machine. An endpoint's URL may name the model in its fragment
     (`http://localhost:8000/v1#qwen`); without one the endpoint's first model is taken. Its key is `api_key`
-    or the environment's OPENAI_API_KEY. Nothing is started yet. Raises ModelError for a model that is
-    unknown or not fetched yet, EngineError when it cannot fit into memory.
+    or the environment's OPENAI_API_KEY. A model of the catalog is served with the adapter that is in use for
+    it (`mlagent adapters`). Nothing is started yet. Raises ModelError for a model that is unknown or not
+    fetched yet, EngineError when it cannot fit into memory.
     """
     if spec is not None and spec.startswith(("http://", "https://")):
         from jupyter_mlagent.engine.openai import OpenAIEngine
@@ -34,6 +35,7 @@ def open_engine(
         url, _, model = spec.partition("#")
         key = api_key or os.environ.get("OPENAI_API_KEY")
         return OpenAIEngine(url, model or None, api_key=key, context_tokens=context_tokens)
+    from jupyter_mlagent.engine.active import Follower
     from jupyter_mlagent.engine.catalog import resolve
     from jupyter_mlagent.engine.local import LlamaEngine
 
@@ -43,6 +45,7 @@ def open_engine(
         context_tokens=context_tokens or fitting_context(model_file),
         name=model_file.name,
         sha256=model_file.sha256,
+        follower=Follower(model_file.sha256),
     )
 
 

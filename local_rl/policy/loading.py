@@ -147,8 +147,7 @@ def _compute_dtype(precision: Precision) -> torch.dtype:
 
 
 def _computes_in_bf16() -> bool:
-    if on_gpu():
-        return True
-    from unsloth_zoo.cpu import cpu_bf16_supported
+    """On a GPU, and where the processor has instructions for it."""
+    from jupyter_mlagent.engine.cpu import read_cpu
 
-    return bool(cpu_bf16_supported())
+    return on_gpu() or not read_cpu().features.isdisjoint({"amx_bf16", "avx512_bf16", "bf16"})

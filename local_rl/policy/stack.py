@@ -42,7 +42,9 @@ def load_unsloth() -> Any:
 
 
 def on_gpu() -> bool:
-    """Whether training runs on an accelerator."""
-    import torch
-
+    """Whether training runs on an accelerator; raises TrainingError where torch is missing."""
+    try:
+        import torch
+    except ImportError as error:
+        raise TrainingError(MISSING.format(reason=str(error).rstrip("."))) from error
     return bool(torch.cuda.is_available())

@@ -82,9 +82,8 @@ def command(
 
         opened = open_engine(engine or model)
         try:
-            info = await opened.start()
-            if adapter is not None:
-                info = await opened.load_adapter(adapter)
+            await opened.start()
+            info = await opened.load_adapter(adapter)  # None: the base, whatever adapter is in use
             policy = PolicyName(
                 name=name or _name_of(info.model, adapter),
                 model=info.model,
