@@ -198,21 +198,12 @@ def _pool(config: StepsConfig, run: Run) -> Pool:
 
 def _phase_one(config: StepsConfig) -> Path | None:
     """The adapter that is gone on from, in PEFT's form; None: the base."""
-    from jupyter_mlagent import paths
-    from local_rl.errors import TrainingError
-    from local_rl.policy.loading import PEFT_CONFIG
+    from jupyter_mlagent.engine.catalog import resolve
+    from local_rl.adapters.find import peft_folder
+    from local_rl.policy.weights import identity
 
     name = config.policy.adapter
-    if not name:
-        return None
-    for folder in (
-        Path(name).expanduser(),
-        paths.adapters_dir() / name / "peft",
-        paths.adapters_dir() / name,
-    ):
-        if (folder / PEFT_CONFIG).is_file():
-            return folder
-    raise TrainingError(f"There is no adapter '{name}' that training can go on from.")
+    return peft_folder(name, identity(resolve(config.policy.model))) if name else None
 
 
 def _engine(config: StepsConfig) -> Engine:

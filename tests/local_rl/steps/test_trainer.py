@@ -13,7 +13,8 @@ import pytest
 from local_rl.steps.advantage import Outcome, advantages
 from local_rl.steps.config import StepsConfig
 from local_rl.steps.group import Group
-from tests.local_rl.steps.learner import CONFIG, PROMPT, REPLIES, REWARDS, group, policy_of
+
+from .learner import CONFIG, PROMPT, REPLIES, REWARDS, group, policy_of
 
 
 def _trainer(model: Any, folder: Path, config: StepsConfig = CONFIG, **changes: Any) -> Any:
