@@ -52,6 +52,8 @@ async def fit_prompt(
     seed: int | None,
     replies: int,
     settings: SessionSettings,
+    insights: Sequence[str] = (),
+    analysis: str = "",
 ) -> FittedPrompt:
     """Raises EngineError when not even the smallest prompt fits."""
     room = info.context_tokens - RESERVE_TOKENS
@@ -70,6 +72,8 @@ async def fit_prompt(
             memory=memory,
             budget=PromptBudget(tokens=allowed, count=estimate_tokens),
             seed=seed if seed is not None else random.randrange(1 << 16),
+            insights=insights,
+            analysis=analysis,
         )
         counted = await engine.count_tokens(build.messages) + estimate_tokens(build.prefill)
         if counted <= limit:

@@ -130,6 +130,19 @@ class Anchor(Record):
     replaces: bool = False
 
 
+class Prediction(Record):
+    """What a proposal was expected to measure, said before its trial."""
+
+    metric: float
+    low: float
+    """The interval that eight of ten outcomes are meant to lie in."""
+    high: float
+    works: float
+    """How likely it was to run, in [0, 1]."""
+    neighbours: int
+    """Tried cells that it rests on; 0: on nothing but `no change`."""
+
+
 class Proposal(Record):
     id: str
     operator: Operator
@@ -138,6 +151,7 @@ class Proposal(Record):
     source_hash: str
     """`source_hash(code)`: what was tried, and what acceptance must run."""
     anchor: Anchor
+    predicted: Prediction | None = None
 
 
 class TrialError(Record):

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -45,6 +45,7 @@ from jupyter_mlagent.records import (
     Anchor,
     Cell,
     Operator,
+    Prediction,
     Proposal,
     Sample,
     State,
@@ -82,8 +83,15 @@ class Suggestion:
         memory: Sequence[MemoryEntry] = (),
         history: Sequence[tuple[Operator, bool]] = (),
         tried: Sequence[str] = (),
+        predict: Callable[[str], Prediction | None] = lambda _: None,
+        insights: Sequence[str] = (),
+        analysis: str = "",
+        twin: Callable[[str], Awaitable[str]] | None = None,
     ) -> None:
-        """`tried`: cells that a proposal must differ from, beside those of the notebook."""
+        """`tried`: cells that a proposal must differ from, beside those of the notebook; `predict`: what a
+        cell is expected to measure; `insights`, `analysis`: see `build_messages`; `twin`: why
+        a cell is not worth a trial, asked before it; "" where it is.
+        """
         self.request_id = uuid.uuid4().hex[:12]
         self.task = task
         self.state = State(
@@ -98,6 +106,10 @@ class Suggestion:
         self._n = candidates
         self._hint = hint
         self._seed = seed
+        self._predict = predict
+        self._twin = twin
+        self._insights = insights
+        self._analysis = analysis
         self._known_names = frozenset(variable.name for variable in probe.variables)
         existing = (cell.source for cell in cells if cell.kind == "code")
         self._keys = {normalised_key(source) for source in (*existing, *tried)}
@@ -189,6 +201,8 @@ class Suggestion:
             seed=self._seed,
             replies=self._n,
             settings=self._settings,
+            insights=self._insights,
+            analysis=self._analysis,
         )
         self._expected = prompt.expected
         self._request = GenerateRequest(
@@ -264,6 +278,7 @@ class Suggestion:
             code=parsed.code,
             source_hash=source_hash(parsed.code),
             anchor=self._anchor,
+            predicted=self._predict(parsed.code),
         )
         self._samples[index] = msgspec.structs.replace(sample, proposal_id=proposal.id)
         self._emit(ProposalReady(index=index, proposal=proposal))
@@ -271,17 +286,30 @@ class Suggestion:
 
     async def _try_all(self) -> None:
         while (proposal := await self._to_try.get()) is not None:
-            self._emit(TrialStarted(proposal_id=proposal.id))
-            began = time.perf_counter()
-            trial = self._static_trial(proposal) or await self._try(proposal)
-            self._timings["trial_seconds"] = (
-                self._timings.get("trial_seconds", 0.0) + time.perf_counter() - began
-            )
-            self._timings.setdefault("first_trial_seconds", self._elapsed())
-            self._tried.append((proposal, trial))
-            direction = self.task.metric.direction if self.task.metric else None
-            reward = trial_reward(trial, direction, self._settings.reward)
-            self._emit(TrialFinished(proposal_id=proposal.id, trial=trial, reward=reward.value))
+            await self._try_one(proposal)
+
+    async def _try_one(self, proposal: Proposal) -> None:
+        if self._twin is not None and (reason := await self._twin(proposal.code)):
+            self._drop(proposal, reason)
+            return
+        self._emit(TrialStarted(proposal_id=proposal.id))
+        began = time.perf_counter()
+        trial = self._static_trial(proposal) or await self._try(proposal)
+        self._timings["trial_seconds"] = self._timings.get("trial_seconds", 0.0) + time.perf_counter() - began
+        self._timings.setdefault("first_trial_seconds", self._elapsed())
+        self._tried.append((proposal, trial))
+        direction = self.task.metric.direction if self.task.metric else None
+        reward = trial_reward(trial, direction, self._settings.reward)
+        self._emit(TrialFinished(proposal_id=proposal.id, trial=trial, reward=reward.value))
+
+    def _drop(self, proposal: Proposal, reason: str) -> None:
+        """A proposal after all not worth its trial."""
+        index = int(proposal.id.rpartition("-")[2]) - 1
+        self._samples[index] = msgspec.structs.replace(
+            self._samples[index], proposal_id=None, malformed=reason
+        )
+        self._dropped.append(reason)
+        self._emit(ReplyDropped(index=index, reason=reason))
 
     async def _try(self, proposal: Proposal) -> Trial:
         return await self._trials.try_cell(

@@ -35,6 +35,9 @@ the first word, and small models attend poorly to long prompts."""
 IDEAS = 4
 """Ideas that the prompt lists where replies are not started with one each."""
 
+INSIGHTS = 2
+"""Most lines from earlier notebooks."""
+
 VARIABLES_SHOWN = 14
 DETAIL_LINES = 10
 _UNTOLD = frozenset({"module", "type", "ABCMeta", "Figure", "Axes", "Generator", "RandomState"})
@@ -77,8 +80,11 @@ def build_messages(
     budget: PromptBudget,
     seed: int = 0,
     replies: int = 0,
+    insights: Sequence[str] = (),
+    analysis: str = "",
 ) -> PromptBuild:
-    """The prompt for one request; all candidates of the request share it.
+    """The prompt for one request; all candidates of the request share it. `insights`: lines from earlier
+    notebooks; `analysis`: what the model said of this state when it was asked before.
 
     Never larger than `budget.tokens`. Raises ValueError for a budget below `MINIMUM_TOKENS`.
     """
@@ -94,7 +100,9 @@ def build_messages(
         *cells,
         _variables(state, parts, situation),
         *changing,
+        _insights(insights),
         _memory(memory),
+        _analysis(analysis),
         _hint(hint),
         _ideas(() if replies or hint.strip() else ideas),
     ]
@@ -270,6 +278,16 @@ def _memory(memory: Sequence[MemoryEntry]) -> Piece:
     lines = [render_entry(entry) for entry in memory]
     levels = ["Already tried:\n" + "\n".join(lines[-n:]) for n in (8, 4, 2)]
     return Piece("earlier steps", tuple(dict.fromkeys([*levels, ""])), 30.0, volatile=True)
+
+
+def _insights(lines: Sequence[str]) -> Piece:
+    text = "\n".join(f"- {line}" for line in lines[:INSIGHTS])
+    return Piece("insights", (f"In earlier notebooks:\n{text}", "") if text else ("",), 25.0)
+
+
+def _analysis(text: str) -> Piece:
+    flat = " ".join(text.split())
+    return Piece("analysis", (f"Analysis: {flat}", "") if flat else ("",), 34.0, volatile=True)
 
 
 def _hint(hint: str) -> Piece:

@@ -16,6 +16,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from jupyter_mlagent.agent.prediction import COVERAGE, calibration
 from jupyter_mlagent.cli import view
 from jupyter_mlagent.errors import JournalError
 from jupyter_mlagent.journal import Journal, Step, StepFilter, StepSummary
@@ -110,6 +111,60 @@ def delete_steps(
                 typer.confirm(f"Delete all steps of {whose}?", abort=True)
             count = journal.delete_notebook(_key(notebook))
     Console().print(f"{count} step{'' if count == 1 else 's'} deleted.")
+
+
+@app.command("calibration")
+def show_calibration(notebook: NotebookOption = None, json: JsonOption = False) -> None:
+    """How good the predictions were that a search makes before its trials."""
+    with Journal.open() as journal:
+        found = calibration(journal.predictions(_key(notebook)))
+    if json:
+        _print_json(found)
+    elif found is None:
+        Console().print("Nothing was predicted yet; a search does: mlagent run NB.ipynb --search")
+    else:
+        Console().print(
+            f"{found.count} predictions with an outcome: {found.mean_relative_error:.1%} off on average, "
+            f"{found.inside:.0%} of the outcomes inside the interval ({COVERAGE:.0%} are meant to be).\n"
+            f"{found.ran:.0%} of the predicted cells ran; {found.ran_expected:.0%} were expected to.",
+            soft_wrap=True,
+        )
+
+
+insights_app = typer.Typer(help="Steps of earlier notebooks that a search draws on.", no_args_is_help=True)
+app.add_typer(insights_app, name="insights")
+
+
+@insights_app.command("list")
+def list_insights(notebook: NotebookOption = None, json: JsonOption = False) -> None:
+    """The best step of each notebook; with --notebook, of all but that one."""
+    with Journal.open() as journal:
+        found = journal.insights(_key(notebook))
+    if json:
+        _print_json(found)
+        return
+    if not found:
+        Console().print("There are none: no step of the journal bettered a metric yet.")
+        return
+    table = Table(box=None, header_style="bright_black", pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("id", justify="right", no_wrap=True)
+    table.add_column("notebook", no_wrap=True)
+    table.add_column("insight", overflow="fold")
+    for insight in found:
+        table.add_row(str(insight.step), escape(Path(insight.notebook).stem), escape(insight.sentence))
+    Console().print(table)
+
+
+@insights_app.command("remove")
+def remove_insights(
+    step_ids: Annotated[list[int], typer.Argument(help="Numbers of steps, as in the list.", metavar="ID...")],
+) -> None:
+    """Never draw on these steps in another notebook again; they stay in the journal."""
+    with Journal.open() as journal:
+        for step_id in step_ids:
+            journal.remove_insight(step_id)
+    told = "it" if len(step_ids) == 1 else "them"
+    Console().print(f"{len(step_ids)} removed; no other notebook is told of {told}.")
 
 
 def _key(notebook: Path | None) -> str | None:

@@ -63,6 +63,10 @@ def command(
         Path | None,
         typer.Option("--resume", help="With --search: keep the search in this file, and go on from it."),
     ] = None,
+    no_insights: Annotated[
+        bool,
+        typer.Option("--no-insights", help="With --search: draw on nothing from your earlier notebooks."),
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT.ipynb if it exists.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Answer with one JSON object.")] = False,
 ) -> None:
@@ -73,7 +77,7 @@ def command(
     ends the search and keeps its best. At the end the new notebook is run from the top in a fresh kernel, as
     a check.
     """
-    wishes = _search_wishes(search, workers, steps, report, resume)
+    wishes = _search_wishes(search, workers, steps, report, resume, insights=not no_insights)
     target = out or notebook.with_name(f"{notebook.stem}-improved.ipynb")
     check_target(target, overwrite)
     answer = options.run_async(
@@ -104,7 +108,13 @@ def command(
 
 
 def _search_wishes(
-    search: bool, workers: int, steps: int | None, report: Path | None, resume: Path | None
+    search: bool,
+    workers: int,
+    steps: int | None,
+    report: Path | None,
+    resume: Path | None,
+    *,
+    insights: bool,
 ) -> SearchWishes | None:
     """None without --search, which the other options of a search need."""
     if not search:
@@ -116,7 +126,7 @@ def _search_wishes(
         raise typer.BadParameter("--report is a .html or .json file in a folder that exists.")
     from jupyter_mlagent.cli.search import SearchWishes
 
-    return SearchWishes(workers=workers, steps=steps, report=report, resume=resume)
+    return SearchWishes(workers=workers, steps=steps, report=report, resume=resume, insights=insights)
 
 
 def check_target(target: Path, overwrite: bool) -> None:

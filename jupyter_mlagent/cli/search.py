@@ -26,6 +26,7 @@ class SearchWishes(Record):
     steps: int | None = None
     report: Path | None = None
     resume: Path | None = None
+    insights: bool = True
 
 
 async def fly_search(
@@ -39,6 +40,7 @@ async def fly_search(
         SearchSettings(width=budget.candidates, seed=budget.seed or 0),
         workers=wishes.workers,
         log=wishes.resume,
+        insights=wishes.insights,
     )
     kept: list[StepKept] = []
     progress.doing("running the notebook's cells once more, for the search")

@@ -50,6 +50,12 @@ def mark_undone(connection: sqlite3.Connection, step_id: int) -> None:
     )
 
 
+def remove_insight(connection: sqlite3.Connection, step_id: int) -> None:
+    connection.execute(
+        "INSERT OR IGNORE INTO removed_insights (step, removed_at) VALUES (?, ?)", (step_id, _now())
+    )
+
+
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -101,6 +107,7 @@ def _insert_sample(connection: sqlite3.Connection, request: int, position: int, 
 
 def _insert_step(connection: sqlite3.Connection, request: int, candidate: Candidate) -> int:
     trial = slim_trial(candidate.trial)
+    said = candidate.proposal.predicted
     values = {
         "request": request,
         "proposal_id": candidate.proposal.id,
@@ -114,6 +121,11 @@ def _insert_step(connection: sqlite3.Connection, request: int, candidate: Candid
         "seconds": trial.seconds,
         "reward": candidate.reward,
         "scored": candidate.scored,
+        "predicted": said and said.metric,
+        "predicted_low": said and said.low,
+        "predicted_high": said and said.high,
+        "predicted_works": said and said.works,
+        "predicted_neighbours": said and said.neighbours,
     }
     return _insert(connection, "steps", values)
 

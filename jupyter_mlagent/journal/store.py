@@ -10,10 +10,13 @@ from typing import BinaryIO
 
 import msgspec
 
+from jupyter_mlagent.agent.prediction import Precedent
+from jupyter_mlagent.agent.profile import Profile
 from jupyter_mlagent.errors import JournalError
-from jupyter_mlagent.journal import inserts, queries
+from jupyter_mlagent.journal import inserts, lessons, queries
 from jupyter_mlagent.journal.codec import unpack
 from jupyter_mlagent.journal.database import Database
+from jupyter_mlagent.journal.lessons import Insight
 from jupyter_mlagent.journal.records import (
     MalformedReply,
     Step,
@@ -21,7 +24,7 @@ from jupyter_mlagent.journal.records import (
     StepSummary,
     SuggestionRecord,
 )
-from jupyter_mlagent.records import State, Verdict
+from jupyter_mlagent.records import Metric, Prediction, State, Verdict
 
 
 class Journal:
@@ -82,6 +85,12 @@ class Journal:
             _require_step(connection, step_id)
             inserts.mark_undone(connection, step_id)
 
+    def remove_insight(self, step_id: int) -> None:
+        """This step is never drawn on in another notebook again; it stays in the journal."""
+        with self._database.writing() as connection:
+            _require_step(connection, step_id)
+            inserts.remove_insight(connection, step_id)
+
     # -- looking
 
     def steps(self, wanted: StepFilter | None = None) -> tuple[StepSummary, ...]:
@@ -123,6 +132,21 @@ class Journal:
                 found = queries.malformed_reply(connection, number)
             if found is not None:
                 yield found
+
+    def insights(self, notebook: str | None = None, like: Profile | None = None) -> tuple[Insight, ...]:
+        """The best step of each other notebook, the most alike first; without `like` all, newest first."""
+        with self._database.reading() as connection:
+            return lessons.insights(connection, notebook, like)
+
+    def precedents(self, notebook: str, metric: Metric) -> tuple[Precedent, ...]:
+        """Tried cells that predictions for this notebook may draw on, newest first."""
+        with self._database.reading() as connection:
+            return lessons.precedents(connection, notebook, metric)
+
+    def predictions(self, notebook: str | None = None) -> tuple[tuple[Prediction, float | None], ...]:
+        """What was predicted of steps beside what they measured (None: they failed), oldest first."""
+        with self._database.reading() as connection:
+            return lessons.predictions(connection, notebook)
 
     def training_steps(self, notebook: str | None = None) -> Iterator[Step]:
         """Steps a person judged (accepted, edited or rejected) and did not take back, oldest first."""

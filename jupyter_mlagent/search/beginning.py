@@ -3,17 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from jupyter_mlagent.errors import KernelError
-from jupyter_mlagent.records import Cell, Metric, Operator
+from jupyter_mlagent.agent.prediction import Precedent
+from jupyter_mlagent.agent.profile import profile_of
+from jupyter_mlagent.agent.prompt import INSIGHTS
+from jupyter_mlagent.errors import JournalError, KernelError
+from jupyter_mlagent.journal import Journal
+from jupyter_mlagent.journal.lessons import Insight
+from jupyter_mlagent.records import Cell, Metric, Operator, State, Task
 from jupyter_mlagent.reward.reward import RewardConfig
 from jupyter_mlagent.search.node import next_hash
 from jupyter_mlagent.search.settings import SearchSettings
 from jupyter_mlagent.search.tree import Tree
-from jupyter_mlagent.trial.api import TrialRunner
+from jupyter_mlagent.session import Session
+from jupyter_mlagent.trial.api import Probe, TrialRunner
 from jupyter_mlagent.trial.runner import KernelTrials
 from jupyter_mlagent.workbench import is_code
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """What this person's journal knows that a search can use."""
+
+    insights: tuple[Insight, ...] = ()
+    precedents: tuple[Precedent, ...] = ()
+
+
+def read_lessons(session: Session, cells: Sequence[Cell], probe: Probe, *, others: bool) -> Lessons:
+    """`others`: whether other notebooks may be drawn on. Nothing where there is no journal, or it fails."""
+    if not isinstance(session.journal, Journal) or session.metric is None:
+        return Lessons()
+    try:
+        tried = session.journal.precedents(session.notebook, session.metric)
+        state = State(notebook=session.notebook, cells=tuple(cells), variables=probe.variables)
+        like = profile_of(state, Task(metric=session.metric))
+        found = session.journal.insights(session.notebook, like)[:INSIGHTS] if others else ()
+    except JournalError as error:
+        session.journal_problem = str(error)
+        return Lessons()
+    return Lessons(
+        insights=found,
+        precedents=tuple(precedent for precedent in tried if others or precedent.same_task),
+    )
 
 
 def fresh_tree(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from jupyter_mlagent.agent.memory import MemoryEntry
+from jupyter_mlagent.agent.prediction import Precedent
 from jupyter_mlagent.records import Cell, Operator, Proposal, Record, Trial
 from jupyter_mlagent.search.events import SearchEvent
 
@@ -38,6 +39,8 @@ class Order:
     """Cells that a step must differ from."""
     hint: str
     seed: int
+    precedents: tuple[Precedent, ...] = ()
+    """Everything that this search has tried, for predictions."""
     tell: Callable[[SearchEvent], None] = _untold
     """Hears of each step as it is proposed and tried, before the expansion ends."""
 
@@ -46,6 +49,8 @@ class Expansion(Record):
     steps: tuple[TriedStep, ...]
     tokens: int = 0
     """Read and sampled by the model."""
+    own_seconds: float = 0.0
+    """Of the expansion, what was the search's own: comparing cells with their siblings."""
     dropped: tuple[str, ...] = ()
     """Why replies were no steps."""
 

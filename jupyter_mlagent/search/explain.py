@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jupyter_mlagent.agent.failures import counted, kind_of_trial
+from jupyter_mlagent.agent.prediction import calibration
 from jupyter_mlagent.search.node import Node
 from jupyter_mlagent.search.tree import ROOT, Tree
 from jupyter_mlagent.search.value import is_better
@@ -22,6 +23,7 @@ def explain(tree: Tree) -> str:
         *_contributions(tree),
         _runner_up(tree, best),
         _failures(steps),
+        _foresight(steps),
     ]
     return " ".join(sentence for sentence in sentences if sentence)
 
@@ -53,6 +55,24 @@ def _runner_up(tree: Tree, best: Node) -> str:
 def _failures(steps: list[Node]) -> str:
     kinds = [kind for node in steps if node.trial is not None and (kind := kind_of_trial(node.trial))]
     return f"{_count(len(kinds), 'step')} failed: {counted(kinds)}." if kinds else ""
+
+
+def _foresight(steps: list[Node]) -> str:
+    """How good the predictions were that were made before the trials."""
+    found = calibration(
+        [
+            (node.proposal.predicted, node.metric if node.works else None)
+            for node in steps
+            if node.proposal is not None and node.proposal.predicted is not None and node.scored
+        ]
+    )
+    if found is None:
+        return ""
+    return (
+        f"The metric was predicted before {_count(found.count, 'trial')} that ran, "
+        f"{found.mean_absolute_error:.3g} ({found.mean_relative_error:.1%}) off on average; "
+        f"{found.inside:.0%} of the outcomes lay inside the interval."
+    )
 
 
 def _count(number: int, noun: str) -> str:

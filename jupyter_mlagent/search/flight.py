@@ -33,6 +33,7 @@ class SearchFlight:
         *,
         workers: int = 1,
         log: Path | None = None,
+        insights: bool = True,
     ) -> None:
         self._workbench = workbench
         self.search = RunningSearch(
@@ -43,6 +44,7 @@ class SearchFlight:
             settings,
             workers=workers,
             log=log,
+            insights=insights,
         )
 
     @property

@@ -11,14 +11,18 @@ from typing import Any
 
 import msgspec
 
+from jupyter_mlagent.agent.prediction import Precedent, predict
 from jupyter_mlagent.engine.api import Engine, EngineInfo, GenerateEvent, GenerateRequest
 from jupyter_mlagent.engine.closable import closable
 from jupyter_mlagent.errors import JournalError, MlagentError
 from jupyter_mlagent.events import Failed, ProposalReady, Ranked, SuggestEvent, TrialFinished
 from jupyter_mlagent.records import ChatMessage, Metric, Task, Trial, Verdict
+from jupyter_mlagent.search.distinct import Distinct
 from jupyter_mlagent.search.events import StepProposed, StepTried
 from jupyter_mlagent.search.expander import Expansion, Order, TriedStep
 from jupyter_mlagent.search.honest import held_to
+from jupyter_mlagent.search.reasoning import Reasoner
+from jupyter_mlagent.search.settings import SearchSettings
 from jupyter_mlagent.search.states import LiveStates
 from jupyter_mlagent.session import StepStore
 from jupyter_mlagent.settings import SessionSettings
@@ -39,8 +43,13 @@ class LiveExpander:
         probe: Probe,
         settings: SessionSettings,
         journal: StepStore | None = None,
+        earlier: Sequence[Precedent] = (),
+        insights: Sequence[str] = (),
+        search: SearchSettings | None = None,
     ) -> None:
-        """`probe`: of the kernel the search began from; variables are read anew in every state."""
+        """`probe`: of the kernel the search began from; variables are read anew in every state. `earlier`:
+        what was tried before this search; `insights`: lines from earlier notebooks.
+        """
         self._notebook = notebook
         self._task = task
         self._engine = _InTurns(engine)
@@ -48,6 +57,11 @@ class LiveExpander:
         self._probe = probe
         self._settings = settings
         self._journal = journal
+        self._earlier = tuple(earlier)
+        self._insights = tuple(insights)
+        wishes = search or SearchSettings()
+        self._distinct = Distinct(engine.embed, wishes.least_distance)
+        self._reasoner = Reasoner(self._engine, wishes)
         self._search_id = uuid.uuid4().hex
         self._step_ids: dict[str, int] = {}
         self.journal_problem = ""
@@ -56,6 +70,15 @@ class LiveExpander:
     async def expand(self, order: Order) -> Expansion:
         variables = await self._states.variables(order.sources)
         probe = msgspec.structs.replace(self._probe, variables=variables)
+        siblings, embedded = [*order.tried], self._distinct.seconds
+
+        async def twin(code: str) -> str:
+            """Also of those tried just now, from the same replies."""
+            found = await self._distinct.twin(code, siblings)
+            siblings.append(code)
+            return found
+
+        analysis = await self._reasoner.analysis(order, self._task, probe.variables)
         suggestion = Suggestion(
             notebook=self._notebook,
             cells=order.cells,
@@ -71,6 +94,10 @@ class LiveExpander:
             seed=order.seed,
             memory=order.memory,
             tried=order.tried,
+            insights=self._insights,
+            analysis=analysis.text,
+            twin=twin,
+            predict=lambda code: predict(code, order.metric, (*order.precedents, *self._earlier)),
         )
         async with contextlib.aclosing(suggestion.events()) as events:
             async for event in events:
@@ -79,7 +106,9 @@ class LiveExpander:
                     raise MlagentError(event.message)
                 if isinstance(event, Ranked):
                     self._keep(suggestion, order)
-                    return _expansion(event)
+                    return msgspec.structs.replace(
+                        _expansion(event, analysis.tokens), own_seconds=self._distinct.seconds - embedded
+                    )
         raise MlagentError("The request for proposals ended without a result; try again.")
 
     def accepted(self, proposal_ids: Sequence[str]) -> dict[str, int]:
@@ -102,12 +131,12 @@ class LiveExpander:
             self.journal_problem = str(error)
 
 
-def _expansion(ranked: Ranked) -> Expansion:
+def _expansion(ranked: Ranked, tokens: int) -> Expansion:
     """In the order of the replies: ranks rest on seconds too, and the same seed is to give the same tree."""
     candidates = sorted(ranked.candidates, key=lambda item: _position(item.proposal.id))
     return Expansion(
         steps=tuple(TriedStep(proposal=item.proposal, trial=item.trial) for item in candidates),
-        tokens=ranked.timings.prompt_tokens + ranked.timings.sampled_tokens,
+        tokens=tokens + ranked.timings.prompt_tokens + ranked.timings.sampled_tokens,
         dropped=ranked.dropped,
     )
 

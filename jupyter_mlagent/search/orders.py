@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from jupyter_mlagent.agent.prediction import Precedent
 from jupyter_mlagent.records import Cell
 from jupyter_mlagent.search.events import SearchEvent
 from jupyter_mlagent.search.expander import Order
@@ -28,5 +29,20 @@ def order_of(tree: Tree, lease: Lease, cells: Sequence[Cell], tell: Callable[[Se
         tried=tried_codes(tree, node.id),
         hint=tree.hint_for(node.id),
         seed=tree.settings.seed + SEED_STRIDE * lease.id,
+        precedents=precedents(tree),
         tell=tell,
+    )
+
+
+def precedents(tree: Tree) -> tuple[Precedent, ...]:
+    """Everything tried in the tree that is evidence for or against its like."""
+    return tuple(
+        Precedent(
+            code=node.proposal.code,
+            metric_before=tree.nodes[node.parent].metric,
+            metric_after=node.metric if node.works else None,
+            predicted=node.proposal.predicted.metric if node.proposal.predicted else None,
+        )
+        for node in tree.nodes
+        if node.proposal is not None and node.parent is not None and node.scored
     )

@@ -21,8 +21,9 @@ import msgspec
 
 from jupyter_mlagent.errors import KernelError, MetricError, MlagentError
 from jupyter_mlagent.events import Notice
+from jupyter_mlagent.journal.lessons import told as told_insights
 from jupyter_mlagent.records import Cell, Metric, Task
-from jupyter_mlagent.search.beginning import differs, fresh_tree, surroundings_of
+from jupyter_mlagent.search.beginning import Lessons, differs, fresh_tree, read_lessons, surroundings_of
 from jupyter_mlagent.search.events import PathChosen, SearchBegan, SearchEnded, SearchEvent, SelectionBegan
 from jupyter_mlagent.search.live import LiveExpander
 from jupyter_mlagent.search.log import KeptTree
@@ -60,9 +61,11 @@ class RunningSearch:
         *,
         workers: int = 1,
         log: Path | None = None,
+        insights: bool = True,
     ) -> None:
         """`cells`: the notebook as it stands, up to the last that has run; `workspace`: the folder that its
-        kernel began in; `log`: a file to keep the search in, and to go on from where it exists."""
+        kernel began in; `log`: a file to keep the search in, and to go on from where it exists;
+        `insights`: whether the journal's other notebooks may be drawn on."""
         self.session = session
         self.cells = tuple(cells)
         self.tree: Tree | None = None
@@ -72,6 +75,8 @@ class RunningSearch:
         self._settings = settings
         self._workers = workers
         self._kept = KeptTree(log)
+        self._draw_on_others = insights
+        self._lessons = Lessons()
         self._search: Search | None = None
         self._expander: LiveExpander | None = None
         self._stopped = False
@@ -166,6 +171,9 @@ class RunningSearch:
         around = await surroundings_of(session.trials)
         sources = tuple(cell.source for cell in self.cells if is_code(cell) and not cell.errored)
         states = self._states(sources, around)
+        self._lessons = read_lessons(session, self.cells, probe, others=self._draw_on_others)
+        if self._lessons.insights:
+            yield Notice(text=told_insights(self._lessons.insights))
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(states.close)
             start = (await states.read_metric(FIRST, session.metric)).value
@@ -256,6 +264,9 @@ class RunningSearch:
             probe=probe,
             settings=session.settings,
             journal=session.journal,
+            earlier=self._lessons.precedents,
+            search=self._settings,
+            insights=[insight.sentence for insight in self._lessons.insights],
         )
 
     def _states(self, sources: tuple[str, ...], around: dict[str, Any]) -> LiveStates:

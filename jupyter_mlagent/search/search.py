@@ -164,6 +164,7 @@ class Search:
             grown: list[Node] = []
             if expansion is not None:
                 self._meter.tokens += expansion.tokens
+                self._meter.own_seconds += expansion.own_seconds
                 steps = self._new(expansion.steps, lease)
                 grown = self.tree.finish(lease, [(step.proposal, step.trial) for step in steps])
                 failed = "; ".join(expansion.dropped) or "Nothing new was found."

@@ -41,12 +41,31 @@ class SearchSettings(Record):
     """Added to the reward (which is in [0, 1]) of a step that really is the best so far."""
     width: int = 1
     """Children that one expansion asks for, in one batch over a shared prompt, where there is room."""
+    least_distance: float = 0.001
+    """Cosine distance of embeddings below which a cell is its sibling's twin and is not tried; 0: only equal
+    syntax trees are twins. (Ours.)"""
+    reasoning: bool | None = None
+    """Whether the model is asked for a short analysis of the state before it writes cells; None: models of at
+    least `reasoning_from` parameters are."""
+    reasoning_from: float = 1e9
+    """Smaller models lose more by a longer prompt than they gain by their own analysis of it. (Ours.)"""
+    reasoning_tokens: int = 72
+    """Longest analysis."""
     resplits: int = 2
     """Other splits of the data that the best paths are measured on at the end; 0: none. (Ours.)"""
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("drafts", "improvements", "repairs", "width", "depth", "retries", "stagnation"):
+        for name in (
+            "drafts",
+            "improvements",
+            "repairs",
+            "width",
+            "depth",
+            "retries",
+            "stagnation",
+            "reasoning_tokens",
+        ):
             if getattr(self, name) < 1:
                 raise MlagentError(f"The search's setting '{name}' must be at least 1.")
         for name in (
@@ -57,6 +76,7 @@ class SearchSettings(Record):
             "least_gain",
             "best_bonus",
             "resplits",
+            "least_distance",
         ):
             if getattr(self, name) < 0:
                 raise MlagentError(f"The search's setting '{name}' must not be negative.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
-from jupyter_mlagent.records import Cell, Operator, Record, Trial
+from jupyter_mlagent.records import Cell, Operator, Prediction, Record, Trial
 from jupyter_mlagent.search.node import Node, Status
 from jupyter_mlagent.search.tree import Tree
 from jupyter_mlagent.search.value import is_better
@@ -44,6 +44,8 @@ class NodeView(Standing):
     works: bool
     metric: float | None
     """Of the state it leads to; None where it does not work."""
+    predicted: Prediction | None
+    """What was expected of it before its trial."""
     code: str
     diff: str
     """Against the parent's cell, in unified form; empty for first steps."""
@@ -75,6 +77,7 @@ def view_of(tree: Tree, node: Node, standing: Standing) -> NodeView:
         plan=proposal.plan if proposal else "The notebook as it stands",
         works=node.works,
         metric=node.metric if node.works else None,
+        predicted=proposal.predicted if proposal else None,
         code=proposal.code if proposal else "",
         diff=_diff(tree, node),
         output=text_of(trial) if trial else "",

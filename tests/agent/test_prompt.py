@@ -318,3 +318,17 @@ def test_no_notebook_ever_overflows_the_budget(
 
     longest = max([count(start) for start in prompt.prefills] or [count(prompt.prefill)])
     assert sum(count(message.content) for message in prompt.messages) + longest <= tokens
+
+
+def test_lines_of_earlier_notebooks_and_an_analysis_stand_behind_the_last_cell() -> None:
+    prompt = text(build(insights=["a", "b", "c"], analysis="The\nmodel is too simple.", hint="be quick"))
+
+    assert "In earlier notebooks:\n- a\n- b\n\n" in prompt and "- c" not in prompt
+    parts = [
+        "model.predict(X_val)))",
+        "In earlier notebooks",
+        "Analysis: The model is too simple.",
+        "be quick",
+    ]
+    places = [prompt.rindex(part) for part in parts]
+    assert places == sorted(places)

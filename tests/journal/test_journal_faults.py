@@ -247,6 +247,9 @@ class TestTheFile:
         assert mode == "delete"
 
 
+NEXT = len(load_migrations()) + 1
+
+
 class TestMigrations:
     def test_are_numbered_without_a_gap(self):
         assert sorted(load_migrations()) == list(range(1, len(load_migrations()) + 1))
@@ -257,7 +260,10 @@ class TestMigrations:
 
     def test_bring_an_older_journal_up_to_date_and_keep_its_steps(self, journal, suggestion, monkeypatch):
         ids = journal.record_suggestion(suggestion())
-        newer = {**load_migrations(), 2: "ALTER TABLE steps ADD COLUMN visits INTEGER NOT NULL DEFAULT 0;\n"}
+        newer = {
+            **load_migrations(),
+            NEXT: "ALTER TABLE steps ADD COLUMN visits INTEGER NOT NULL DEFAULT 0;\n",
+        }
         monkeypatch.setattr("jupyter_mlagent.journal.database.load_migrations", lambda: newer)
         with Journal.open(journal.path) as migrated:
             assert migrated.step(ids["r1-1"]).proposal.code == "model = Forest()"
@@ -265,7 +271,7 @@ class TestMigrations:
                 assert connection.execute("SELECT visits FROM steps").fetchone()[0] == 0
 
     def test_a_migration_that_fails_changes_nothing(self, journal, monkeypatch):
-        bad = {**load_migrations(), 2: "ALTER TABLE steps ADD COLUMN visits;\nCREATE nonsense;\n"}
+        bad = {**load_migrations(), NEXT: "ALTER TABLE steps ADD COLUMN visits;\nCREATE nonsense;\n"}
         monkeypatch.setattr("jupyter_mlagent.journal.database.load_migrations", lambda: bad)
         refusal(journal.path)
         monkeypatch.undo()

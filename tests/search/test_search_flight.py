@@ -11,6 +11,7 @@ from jupyter_mlagent.agent.parser import PREFILL
 from jupyter_mlagent.autopilot import FlightEnded, StepKept
 from jupyter_mlagent.engine.fake import ScriptedEngine
 from jupyter_mlagent.errors import MlagentError
+from jupyter_mlagent.events import Notice
 from jupyter_mlagent.journal import Journal
 from jupyter_mlagent.records import Direction
 from jupyter_mlagent.search.events import PathChosen
@@ -129,3 +130,27 @@ async def test_the_best_paths_are_measured_on_other_splits_before_one_is_kept(tm
     assert chosen.sentence.startswith("On 2 other splits of the data")
     kept = [event for event in events if isinstance(event, StepKept)]
     assert len(kept) == 1 and "a line" in kept[0].candidate.proposal.plan
+
+
+async def test_an_earlier_notebook_is_drawn_on_shown_and_left_out_on_request(tmp_path: Path) -> None:
+    wishes = SearchSettings(drafts=1, redrafts=0, improvements=1)
+    prompts, notices = [], []
+    with Journal.open(tmp_path / "journal.sqlite") as journal:
+        for name, insights in (("one", True), ("two", True), ("three", False)):
+            (tmp_path / name).mkdir()
+            engine = ScriptedEngine(replies=[reply("3")])
+            async with open_workbench(
+                write(tmp_path / name),
+                engine=engine,
+                journal=journal,
+                settings=SessionSettings(allow_unguarded=True),
+            ) as workbench:
+                await workbench.run_notebook()
+                workbench.session.set_metric(workbench.cells, METRIC, Direction.MINIMIZE)
+                flight = SearchFlight(workbench, SearchBudget(steps=1), wishes, insights=insights)
+                events = [event async for event in flight.events()]
+            notices.append([event.text for event in events if isinstance(event, Notice)])
+            prompts.append(engine.requests[0].messages[-1].content)
+    assert notices[0] == notices[2] == [] and "earlier notebooks" in notices[1][0]
+    assert ["In earlier notebooks" in prompt for prompt in prompts] == [False, True, False]
+    assert "- rise by 3: mean_absolute_error from 7 to 4" in prompts[1]

@@ -87,6 +87,9 @@ async def test_steps_build_on_the_state_they_grew_from_and_the_best_path_is_read
         level = 2 + sum(int(rise) for rise in rises)
         assert node.metric == (abs(8 - level) + abs(10 - level)) / 2
     assert found.best.metric == min(node.metric for node in found.nodes)
+    first, *others = [node.proposal.predicted for node in found.nodes[1:]]
+    assert first is None and all(said is not None and said.low < said.high for said in others)
+    assert "predicted before 5 trials" in events[-1].summary
     assert (await states.read_metric(FIRST, METRIC)).value == 7.0
     assert states.replays == 1
 
