@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 from jupyter_mlagent.records import Record
 from local_rl.errors import TrainingError
+from local_rl.policy.vocabulary import open_vocabulary
 
 
 class Header(Record):
@@ -46,11 +48,10 @@ class Header(Record):
         return self.layers * rank * sum(inputs + outputs for inputs, outputs in self.projections.values())
 
 
+@functools.cache
 def read_header(gguf: Path) -> Header:
     """Raises EngineError for a file that is no model, TrainingError for one whose header says too little."""
-    from jupyter_mlagent.engine.llama.model import Model
-
-    model = Model(gguf, gpu_layers=0, vocabulary_only=True)
+    model = open_vocabulary(gguf)
     try:
         architecture = model.architecture
 

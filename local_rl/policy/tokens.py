@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jupyter_mlagent.records import ChatMessage
+from local_rl.policy.vocabulary import open_vocabulary
 
 
 class Tokens:
@@ -17,11 +18,7 @@ class Tokens:
 
     def __init__(self, gguf: Path) -> None:
         """Raises EngineError for a file that is no model."""
-        from jupyter_mlagent.engine.llama.log import LlamaLog
-        from jupyter_mlagent.engine.llama.model import Model
-
-        self._log = LlamaLog()
-        self._model = Model(gguf, gpu_layers=0, vocabulary_only=True)
+        self._model = open_vocabulary(gguf)
         self.end_of_turn = self._model.end_of_turn
 
     def prompt(self, messages: Sequence[ChatMessage], prefill: str = "") -> list[int]:

@@ -17,7 +17,7 @@ from jupyter_mlagent.training_events import TrainingKind, TrainingState
 from local_rl.errors import TrainingError
 from local_rl.training.folder import RunFolder, all_runs, find_run
 from local_rl.training.options import command_of, from_toml, to_toml, with_flags
-from local_rl.training.recipe import Plan, Recipe, recipe_of
+from local_rl.training.recipe import Plan, Recipe, available, recipe_of
 from local_rl.training.run import Run, Wanted
 
 HELP = {
@@ -53,10 +53,10 @@ class KindCommands(typer.core.TyperGroup):
     """Lists all commands; a kind's own module is imported when it is the one that was asked for."""
 
     def list_commands(self, context: Any) -> list[str]:
-        return [*(kind.value for kind in TrainingKind), *super().list_commands(context)]
+        return [*(kind.value for kind in available()), *super().list_commands(context)]
 
     def get_command(self, context: Any, name: str) -> Any:
-        if name in {kind.value for kind in TrainingKind}:
+        if name in {kind.value for kind in available()}:
             return _command_for(TrainingKind(name))
         return super().get_command(context, name)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -62,6 +63,17 @@ class Recipe(Protocol):
     def train(self, config: Any, run: Run) -> Learned:
         """Go on from `run.latest_checkpoint()` where there is one; raise Paused when `run.wanted` says so."""
         ...
+
+
+def available() -> list[TrainingKind]:
+    return [kind for kind, module in RECIPES.items() if _exists(module)]
+
+
+def _exists(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def recipe_of(kind: TrainingKind) -> Recipe:

@@ -71,7 +71,8 @@ def text(app, selector: str) -> str:
     return str(app.screen.query_one(selector, Static).render())
 
 
-async def test_without_a_trainer_it_says_so_and_offers_nothing(opened) -> None:
+async def test_without_a_trainer_it_says_so_and_offers_nothing(opened, monkeypatch) -> None:
+    monkeypatch.setattr("mlagent_tui.learning.screen.find_trainer", lambda: None)
     async with opened() as (app, pilot):
         await pilot.press("l")
         await until(pilot, lambda: isinstance(app.screen, LearningScreen))
