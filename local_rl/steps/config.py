@@ -86,6 +86,9 @@ class StepsConfig:
     shared_prompt: bool = field(
         default=True, metadata={"help": "Compute a group's prompt once in training; no: once for each reply."}
     )
+    at_once: int = field(
+        default=0, metadata={"help": "Replies computed at once in training; 0: as many as memory holds."}
+    )
     trial_seconds: float = field(default=30.0, metadata={"help": "Most time of one trial."})
     trial_threads: int = field(default=1, metadata={"help": "Of OpenMP and BLAS in each trial."})
     late_share: float = field(default=1.5, metadata={"help": "Share of draws for late states."})

@@ -47,6 +47,7 @@ class Lab:
         self._scheduler = Scheduler()
         self._entered = contextlib.AsyncExitStack()
         self._source: StepSource | EpisodeSource | None = None
+        self._environments: dict[str, Environment] = {}
         self._held_out: list[tuple[Environment, EnvState]] = []
 
     async def open(self) -> None:
@@ -55,8 +56,8 @@ class Lab:
             await self._engine.start()
             wanted = {state.state.task_id for state in self.pool.states}
             folders = [folder for folder in training_tasks(self._config) if folder.id in wanted]
-            environments = {folder.id: await self._enter(folder) for folder in folders}
-            self._source = self._make_source(environments)
+            self._environments = {folder.id: await self._enter(folder) for folder in folders}
+            self._source = self._make_source(self._environments)
             if self._config.held_out_every:
                 await self._enter_held_out()
         except BaseException:
@@ -66,6 +67,10 @@ class Lab:
     async def close(self) -> None:
         await asyncio.shield(self._entered.aclose())
         await asyncio.shield(self._engine.close())
+
+    def environment(self, task: str) -> Environment:
+        """Of a task that is learned from."""
+        return self._environments[task]
 
     async def groups(self, update: int) -> list[Group]:
         assert self._source is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +26,11 @@ if TYPE_CHECKING:
     from local_rl.steps.trainer import StepTrainer
 
 POOL_FILE, KNOWN_FILE, ADAPTER = "pool.jsonl", "pool_known.json", "adapter"
-PROMPT_TOKENS = 2048
+PROMPT_TOKENS = 1536
 """Longest prompt that the engine's context has room for beside G replies."""
+
+MEMORY_SHARE = 0.7
+"""Of the free memory, for training; the rest is the engine's and the trials'."""
 
 
 class StepsRecipe:
@@ -53,13 +57,14 @@ class StepsRecipe:
             data_fingerprint=collected.fingerprint,
             prompt_tokens=PROMPT_TOKENS,
             reply_tokens=config.max_tokens,
-            replies=config.actions,
+            replies=at_once(config),
         )
 
     def train(self, config: StepsConfig, run: Run) -> Learned:
         from local_rl.policy.loading import load_policy
 
         config.check()
+        config = replace(config, at_once=at_once(config))
         pool = _pool(config, run)
         policy = load_policy(
             config.policy, adapter=_phase_one(config), on_doing=lambda text: _say(run, f"{text}.")
@@ -76,6 +81,31 @@ class StepsRecipe:
 
 
 RECIPE = StepsRecipe()
+
+
+def at_once(config: StepsConfig) -> int:
+    """Replies that are computed at once: all of a group, or as many as free memory holds.
+
+    A CPU has no second chance as a GPU has: where its memory is short, the system ends a process.
+    """
+    from local_rl.training.starting import available_memory, base_of, memory_needed
+
+    base, _ = base_of(config.policy)
+    limit, _ = available_memory()
+    count = min(config.at_once or config.actions, config.actions)
+    while count > 1:
+        part = Plan(
+            updates=1,
+            examples=count,
+            lines=(),
+            prompt_tokens=PROMPT_TOKENS,
+            reply_tokens=config.max_tokens,
+            replies=count,
+        )
+        if memory_needed(config.policy, base, part).total <= MEMORY_SHARE * limit:
+            break
+        count = (count + 1) // 2
+    return count
 
 
 class _Work:
@@ -132,8 +162,6 @@ class _Work:
         return Learned(peft=adapter, steps=self._learned_from(), note=f"{update} updates of step-wise RL.")
 
     def _sharing(self) -> StepsConfig:
-        from dataclasses import replace
-
         from local_rl.policy.sharing import shares_prompts
 
         if not self._config.shared_prompt or shares_prompts(self._policy):

@@ -68,7 +68,7 @@ class StepTrainer(GRPOTrainer):  # type: ignore[misc]
         self._groups: list[Group] = []
         self._sampled_at = -1
         self._pieces: list[Piece] = []
-        self._at_once = config.actions
+        self._at_once = min(config.at_once or config.actions, config.actions)
         os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # rollout_func's own warning
         super().__init__(
             model=policy.model,
