@@ -30,10 +30,15 @@ SLACK_SECONDS = 300.0
 class Peer(StrEnum):
     FLAML = "flaml"
     AIDE = "aide"
+    SEARCH = "search"
+    """This project's own tree search, over the same server as AIDE."""
 
     @property
     def script(self) -> Path:
-        return Path(__file__).parent / {"flaml": "flaml_fit.py", "aide": "aide_search.py"}[self.value]
+        return Path(__file__).parent / SCRIPTS[self]
+
+
+SCRIPTS = {Peer.FLAML: "flaml_fit.py", Peer.AIDE: "aide_search.py", Peer.SEARCH: "tree_search.py"}
 
 
 class PeerSettings(Record):
@@ -42,7 +47,7 @@ class PeerSettings(Record):
     seconds: float
     seed: int = 0
     url: str = ""
-    """OpenAI-compatible server, for AIDE."""
+    """OpenAI-compatible server, for AIDE and the search."""
     model: str = ""
 
 
@@ -63,6 +68,7 @@ def run_peer(peer: Peer, folder: TaskFolder, settings: PeerSettings, run: int) -
         if code == NOT_APPLICABLE:
             return None
         why = f"{peer.value} ended with exit code {code}: {said}" if code else ""
+        nodes = _counted(submission.with_suffix(".json"))
         score: float | None = None
         try:
             score = grade(folder, submission)
@@ -71,7 +77,7 @@ def run_peer(peer: Peer, folder: TaskFolder, settings: PeerSettings, run: int) -
     step = StepRow(
         step=1,
         operator="peer",
-        sampled=0,
+        sampled=nodes,
         malformed=(),
         tried=(),
         kept=peer.value if score is not None else "",
@@ -96,6 +102,14 @@ def run_peer(peer: Peer, folder: TaskFolder, settings: PeerSettings, run: int) -
     )
 
 
+def _counted(file: Path) -> int:
+    """How many nodes the peer executed; 0 where it does not say."""
+    try:
+        return int(json.loads(file.read_text())["steps"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
+
+
 def _job(folder: TaskFolder, workspace: Path, settings: PeerSettings, run: int) -> dict[str, Any]:
     spec = folder.spec
     # The class that a probability is asked for stands in the metric's own expression: y_val == "Remote".
@@ -108,6 +122,8 @@ def _job(folder: TaskFolder, workspace: Path, settings: PeerSettings, run: int) 
         "title": spec.title,
         "description": spec.description,
         "metric": spec.metric,
+        "expression": spec.expression,
+        "notebook": str(folder.starter),
         "direction": spec.direction.value,
         "tags": list(spec.tags),
         "positive": positive.group(1) if positive else None,
