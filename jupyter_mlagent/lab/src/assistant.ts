@@ -16,6 +16,7 @@ import { Mirror } from './mirror';
 import { SuggestionModel } from './model';
 import type { ModelStore } from './modelstore';
 import { Placement } from './placement';
+import { SearchDesk } from './search/desk';
 import { staleReason } from './stale';
 import { Verdicts } from './verdicts';
 import { ProposalView } from './view/proposal';
@@ -33,6 +34,7 @@ export class NotebookAssistant implements IDisposable {
   readonly channel: Channel;
   readonly verdicts: Verdicts;
   readonly mirror: Mirror;
+  readonly search: SearchDesk;
   /** Accepted steps that were taken back since the page was loaded. */
   undone = 0;
 
@@ -50,6 +52,14 @@ export class NotebookAssistant implements IDisposable {
       channel: this.channel,
       cells,
       arrived: cellId => this._placement.move(cellId)
+    });
+    this.search = new SearchDesk({
+      channel: this.channel,
+      cells,
+      keeping: () => {
+        this.model.reset();
+        this._flight.begin();
+      }
     });
     this.verdicts = new Verdicts({
       model: this.model,
@@ -139,8 +149,20 @@ export class NotebookAssistant implements IDisposable {
     });
   }
 
-  /** End the request or flight under way. */
+  /** Start the autopilot with a tree search. */
+  explore(steps: number, minutes: number | null, allowUnguarded = false): void {
+    const { candidates } = this._options.wishes();
+    if (this._begin()) {
+      this.search.begin({ steps, minutes, candidates, allowUnguarded });
+    }
+  }
+
+  /** End the request, flight or search under way. */
   stop(): void {
+    if (this.search.model.running) {
+      this.search.stop();
+      return;
+    }
     this.channel.say({ type: 'stop' });
     if (this.model.flying) {
       this._flight.stop();
@@ -228,6 +250,7 @@ export class NotebookAssistant implements IDisposable {
 
   private _heard(_: Channel, message: ServerMessage): void {
     this.mirror.hear(message);
+    this.search.hear(message);
     if (message.type === 'apply') {
       void this._flight.apply(message);
     } else if (message.type === 'retract') {

@@ -18,6 +18,7 @@ import { addLearningCommands } from './learningcommands';
 import { LearningStore } from './learningstore';
 import { ModelStore } from './modelstore';
 import { AgentPanel } from './panel';
+import { SEARCH_COMMANDS, SearchCommands } from './search/commands';
 
 const PLUGIN_ID = 'jupyter-mlagent:plugin';
 
@@ -77,6 +78,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     );
     addCommands(app, tracker, assistants, trans);
     addLearningCommands(app, learning, trans);
+    new SearchCommands({ app, tracker, assistants, services, trans });
     completion?.registerInlineProvider(
       new InlineProvider(assistants, tracker, trans, () => wishes.inlineCompletion)
     );
@@ -88,7 +90,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
       execute: () => app.shell.activateById(panel.id),
       describedBy: { args: { type: 'object', properties: {} } }
     });
-    for (const command of Object.values(CommandIDs)) {
+    for (const command of [...Object.values(CommandIDs), ...SEARCH_COMMANDS]) {
       palette?.addItem({ command, category: 'MLAgent' });
     }
   }

@@ -5,6 +5,7 @@
 import type * as nbformat from '@jupyterlab/nbformat';
 
 import type { ITrainingStatus } from './learning';
+import type { INodeDetail, SearchEvent } from './search/records';
 
 export type Direction = 'maximize' | 'minimize';
 export type Status =
@@ -189,15 +190,19 @@ export interface IRoomState {
   events: SessionEvent[];
   engine: IEngineStatus;
   journal_problem: string;
+  searching: boolean;
+  search: SearchEvent[];
 }
 
 export type ServerMessage =
   | SessionEvent
+  | SearchEvent
+  | INodeDetail
   | IRoomState
   | { type: 'engine_changed'; engine: IEngineStatus }
   | ({ type: 'training_changed' } & ITrainingStatus)
   | { type: 'metric_changed'; metric: IMetric | null }
-  | { type: 'working'; working: boolean; flying: boolean }
+  | { type: 'working'; working: boolean; flying: boolean; searching: boolean }
   | { type: 'accepted'; id: number; acceptance: IAcceptance; gain: IGain }
   | { type: 'done'; id: number }
   | { type: 'found_metrics'; id: number; metrics: IMetric[] }

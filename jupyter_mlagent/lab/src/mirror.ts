@@ -3,6 +3,7 @@ import { type ISignal, Signal } from '@lumino/signaling';
 
 import type { IEngineStatus, IMetric, ServerMessage, SessionEvent } from './messages';
 import type { SuggestionModel } from './model';
+import { isSearchEvent } from './search/records';
 
 /** What the server knows of a notebook's session, as far as this page heard of it. */
 export class Mirror {
@@ -61,9 +62,12 @@ export class Mirror {
       case 'found_metrics':
       case 'completion':
       case 'training_changed':
+      case 'node_detail':
         break;
       default:
-        this.show(message);
+        if (!isSearchEvent(message)) {
+          this.show(message);
+        }
     }
   }
 

@@ -4,22 +4,41 @@ import type { NotebookAssistant } from '../assistant';
 import { element, setText } from '../view/dom';
 import { button, Section } from './section';
 
+const SEARCH = 'search';
+
 /** Start a flight with its budget, follow it, stop it, undo it. */
 export class AutopilotSection extends Section {
   constructor(trans: TranslationBundle) {
     super(trans.__('Autopilot'));
     this._start = button(trans.__('Start'), () => {
       const minutes = Number(this._minutes.value);
-      this._assistant?.fly(
+      const budget = [
         Number(this._steps.value) || 5,
         minutes > 0 ? minutes : null,
         this._unguarded.checked
-      );
+      ] as const;
+      if (this._way.value === SEARCH) {
+        this._assistant?.explore(...budget);
+      } else {
+        this._assistant?.fly(...budget);
+      }
     });
     this._stop = button(trans.__('Stop'), () => this._assistant?.stop());
     this._undo = button(trans.__('Undo the whole flight'), () =>
       this._assistant?.undoFlight()
     );
+    this._way.setAttribute('aria-label', trans.__('Way to go'));
+    for (const [value, label] of [
+      ['', trans.__('Step by step, each one kept')],
+      [SEARCH, trans.__('Tree search, its best path kept')]
+    ]) {
+      const option = element('option', '', label);
+      option.value = value;
+      this._way.append(option);
+    }
+    this._way.onchange = () => {
+      this._steps.value = this._way.value === SEARCH ? '30' : '5';
+    };
     const steps = element('label', '', trans.__('Steps '));
     steps.append(this._steps);
     const minutes = element('label', '', trans.__('Minutes '));
@@ -28,16 +47,17 @@ export class AutopilotSection extends Section {
     unguarded.append(this._unguarded);
     const budget = element('div', 'jp-mlagent-Budget');
     budget.append(steps, minutes, unguarded);
-    this.body.append(budget, this._start, this._stop, this._undo);
+    this.body.append(this._way, budget, this._start, this._stop, this._undo);
     this.body.append(this._lines, this._end);
   }
 
   show(assistant: NotebookAssistant | null): void {
     this._assistant = assistant;
     const model = assistant?.model;
-    this._start.hidden = Boolean(model?.flying);
+    const busy = Boolean(model?.flying || assistant?.search.model.running);
+    this._start.hidden = busy;
     this._start.disabled = !assistant;
-    this._stop.hidden = !model?.flying;
+    this._stop.hidden = !busy;
     this._undo.hidden = !assistant?.canUndoFlight;
     const lines = model?.flight ?? [];
     this._lines.replaceChildren(
@@ -53,6 +73,7 @@ export class AutopilotSection extends Section {
   }
 
   private _assistant: NotebookAssistant | null = null;
+  private _way = element('select', 'jp-mod-styled');
   private _steps = element('input', 'jp-mod-styled', '', {
     type: 'number',
     min: '1',

@@ -57,9 +57,11 @@ export class AgentPanel extends Widget {
     if (assistant !== this._assistant) {
       this._assistant?.changed.disconnect(this._schedule, this);
       this._assistant?.model.changed.disconnect(this._schedule, this);
+      this._assistant?.search.model.changed.disconnect(this._schedule, this);
       this._assistant = assistant;
       assistant?.changed.connect(this._schedule, this);
       assistant?.model.changed.connect(this._schedule, this);
+      assistant?.search.model.changed.connect(this._schedule, this);
     }
     this._schedule();
   }
