@@ -159,7 +159,8 @@ class _Work:
             raise Paused(f"Paused after update {update}.")
         adapter = self._run.folder.path / ADAPTER
         self._policy.save_adapter(adapter)
-        return Learned(peft=adapter, steps=self._learned_from(), note=f"{update} updates of step-wise RL.")
+        steps = update // self._config.passes * self._config.batch
+        return Learned(peft=adapter, steps=steps, note=f"{update} updates of step-wise RL.")
 
     def _sharing(self) -> StepsConfig:
         from local_rl.policy.sharing import shares_prompts
@@ -207,9 +208,6 @@ class _Work:
     def _keep_known(self, checkpoint: Path) -> None:
         checkpoint.mkdir(parents=True, exist_ok=True)
         (checkpoint / KNOWN_FILE).write_bytes(msgspec.json.encode(self._lab.pool.learned))
-
-    def _learned_from(self) -> int:
-        return sum(len(line.group.actions) for line in self._log.groups())
 
 
 def _pool(config: StepsConfig, run: Run) -> Pool:
