@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from jupyter_mlagent.events import Ranked, Started, Timings
-from jupyter_mlagent.records import Anchor, Candidate, Operator, Record, Task, Trial
+from jupyter_mlagent.records import Anchor, Candidate, Operator, Prediction, Record, Task, Trial
 
 
 class RankedProposal(Record):
@@ -20,6 +20,8 @@ class RankedProposal(Record):
     code: str
     source_hash: str
     anchor: Anchor
+    predicted: Prediction | None
+    """What a search expected it to measure, said before the trial; null outside a search."""
     reward: float
     """In [0, 1]; 0.5: changed nothing."""
     scored: bool
