@@ -51,11 +51,17 @@ def _learning() -> Screen[Any]:
     return LearningScreen()
 
 
+def _search() -> Screen[Any]:
+    from mlagent_tui.search.screen import SearchScreen
+
+    return SearchScreen()
+
+
 class MlagentApp(App[str | None]):
     """Returns a sentence when the notebook could not be opened at all."""
 
     TITLE = "mlagent"
-    SCREENS = {"autopilot": _autopilot, "learning": _learning}  # noqa: RUF012
+    SCREENS = {"autopilot": _autopilot, "learning": _learning, "search": _search}  # noqa: RUF012
     COMMANDS = {DeskCommands}  # noqa: RUF012 - Textual's own declaration
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [

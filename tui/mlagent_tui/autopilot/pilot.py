@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING
 from jupyter_mlagent.errors import MlagentError
 from mlagent_tui.desk.bugs import bug_sentence
 from mlagent_tui.desk.events import CellsChanged, Flown, MetricWanted, Said, Severity, StatusChanged
+from mlagent_tui.desk.onscreen import NotebookOnScreen
 
 if TYPE_CHECKING:
     from jupyter_mlagent.autopilot import Budget, FlightEvent
-    from jupyter_mlagent.notebook import Gain
-    from jupyter_mlagent.records import Cell
-    from jupyter_mlagent.session import Acceptance
-    from jupyter_mlagent.workbench import Applied, Workbench
+    from jupyter_mlagent.workbench import Workbench
     from mlagent_tui.autopilot.flight import Flight
     from mlagent_tui.desk.desk import Desk
 
@@ -36,7 +34,7 @@ class Pilot:
         """Raises MlagentError while something else is under way."""
         from mlagent_tui.autopilot.flight import Flight
 
-        if self._desk.busy:
+        if self._desk.busy or self._desk.explorer.searching:
             raise MlagentError("Something is under way; stop it first.")
         self.flight = Flight(budget)
         self._task = asyncio.create_task(self._work(budget, self.flight))
@@ -61,7 +59,7 @@ class Pilot:
                 flight.ended = "it needs a metric"
                 desk.post(MetricWanted("The autopilot needs a metric to know what is better.", go_on=False))
                 return
-            notebook = _FlownNotebook(desk, workbench)
+            notebook = NotebookOnScreen(desk, workbench)
             async with contextlib.aclosing(workbench.fly(notebook, budget)) as events:
                 async for event in events:
                     self._hear(event, flight, workbench)
@@ -103,26 +101,3 @@ class Pilot:
 
 def _took_back(workbench: Workbench) -> None:
     workbench.undo()
-
-
-class _FlownNotebook:
-    """The workbench, with the screen told of every change."""
-
-    def __init__(self, desk: Desk, workbench: Workbench) -> None:
-        self._desk = desk
-        self._workbench = workbench
-
-    @property
-    def cells(self) -> tuple[Cell, ...]:
-        return self._workbench.cells
-
-    async def apply(self, acceptance: Acceptance, gain: Gain | None = None) -> Applied:
-        applied = await self._workbench.apply(acceptance, gain)
-        self._desk.editable().modified = True
-        self._desk.post(CellsChanged(select=applied.cell_id))
-        return applied
-
-    def undo(self) -> bool:
-        undone = self._workbench.undo()
-        self._desk.post(CellsChanged())
-        return undone

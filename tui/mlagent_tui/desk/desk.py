@@ -19,6 +19,7 @@ from mlagent_tui.desk.events import CellsChanged, Post, Said, Severity, StatusCh
 from mlagent_tui.desk.status import KernelState, ModelState, Status
 from mlagent_tui.notebook.face import Activity, CellFace, faces_of
 from mlagent_tui.proposals.proposer import Proposer
+from mlagent_tui.search.explorer import Explorer
 
 if TYPE_CHECKING:
     from jupyter_mlagent.workbench import Workbench
@@ -38,6 +39,7 @@ class Desk:
         self.runner: Runner | None = None
         self.proposer = Proposer(self)
         self.pilot = Pilot(self)
+        self.explorer = Explorer(self)
         self._preview: tuple[CellFace, ...] = ()
         self._ready = asyncio.Event()
         self._wake = asyncio.Event()
@@ -94,6 +96,7 @@ class Desk:
                 self._kernel(KernelState.IDLE)
                 self._ready.set()
                 await self._wake.wait()
+                await self.explorer.close()
                 await self.stop()
                 await self.runner.close()
         except MlagentError as error:
@@ -185,7 +188,9 @@ class Desk:
 
     @property
     def busy(self) -> bool:
-        return (self.runner is not None and self.runner.busy) or self.proposer.working or self.pilot.flying
+        """The kernel is at work; a search is not, until it puts its path into the notebook."""
+        running = self.runner is not None and self.runner.busy
+        return running or self.proposer.working or self.pilot.flying or self.explorer.keeping
 
     # -- kernel
 
@@ -205,6 +210,10 @@ class Desk:
         assert self.runner is not None
         if self.proposer.working:
             raise MlagentError("Proposals are being tried in this kernel; stop them first.")
+        if self.pilot.flying:
+            raise MlagentError("The autopilot is at work in this kernel; stop it first.")
+        if self.explorer.keeping:
+            raise MlagentError("A search puts its path into the notebook; wait a moment.")
         self._kernel(KernelState.BUSY)
         try:
             await self.runner.run(workbench, cell_ids)

@@ -57,6 +57,11 @@ class Flown:
 
 
 @dataclass(frozen=True)
+class Searched:
+    """The search's tree is another; its record holds it."""
+
+
+@dataclass(frozen=True)
 class MetricWanted:
     """No metric was found in the notebook; the person has to name one."""
 
@@ -65,8 +70,8 @@ class MetricWanted:
     """Ask for proposals once there is one."""
 
 
-DeskEvent = Said | CellsChanged | CellChanged | StatusChanged | BoardChanged | Flown | MetricWanted
+DeskEvent = Said | CellsChanged | CellChanged | StatusChanged | BoardChanged | Flown | Searched | MetricWanted
 Post = Callable[[DeskEvent], None]
 
-LATEST_COUNTS = (StatusChanged, BoardChanged)
+LATEST_COUNTS = (StatusChanged, BoardChanged, Searched)
 """Of several in a row only the last matters: a flood of them costs one redraw."""

@@ -60,6 +60,11 @@ class Runner:
         self.executed.clear()
         self._drop_waiting()
 
+    async def finished(self) -> None:
+        """Until nothing waits any more."""
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
+
     async def close(self) -> None:
         self._drop_waiting()
         if self._task is not None:

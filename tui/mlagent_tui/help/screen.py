@@ -19,6 +19,8 @@ from mlagent_tui.notebook.editor import CellEditor, ProposalEditor
 from mlagent_tui.notebook.screen import NotebookScreen
 from mlagent_tui.notebook.view import NotebookView
 from mlagent_tui.proposals.panel import ProposalPanel
+from mlagent_tui.search.at_node import NotebookAtNode
+from mlagent_tui.search.screen import SearchScreen
 from mlagent_tui.settings.store import keymap_path
 
 if TYPE_CHECKING:
@@ -52,6 +54,8 @@ class HelpScreen(ModalScreen[None]):
             ("Editing a cell", CellEditor),
             ("Editing a proposal", ProposalEditor),
             ("Autopilot", AutopilotScreen),
+            ("Search", SearchScreen),
+            ("The notebook in a node of the search", NotebookAtNode),
             ("Learning", LearningScreen),
         )
         for title, owner in groups:

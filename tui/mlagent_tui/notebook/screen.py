@@ -42,6 +42,7 @@ class NotebookScreen(CellActions, ProposalActions):
         Binding("o", "output", "Output", show=False, id="cell.output"),
         Binding("u", "undo", "Undo", id="undo"),
         Binding("f", "autopilot", "Autopilot", id="autopilot"),
+        Binding("t", "search", "Search tree", show=False, id="search"),
         Binding("l", "learning", "Learning", show=False, id="learning"),
         Binding("m", "metric", "Metric", show=False, id="metric"),
         Binding("ctrl+s", "save", "Save", id="save"),
@@ -130,6 +131,9 @@ class NotebookScreen(CellActions, ProposalActions):
 
     def action_autopilot(self) -> None:
         self.app.push_screen("autopilot")
+
+    def action_search(self) -> None:
+        self.app.push_screen("search")
 
     def action_learning(self) -> None:
         self.app.push_screen("learning")

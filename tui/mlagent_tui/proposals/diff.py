@@ -40,9 +40,12 @@ def diff_of(proposal: Proposal, faces: Sequence[CellFace]) -> Diff:
 
 def diff_content(diff: Diff) -> Content:
     head = Content.styled(f"against {diff.against}", "italic $foreground-muted")
-    return Content("\n").join(
-        [head, *(Content.styled(line, STYLES.get(line[:1], "")) for line in diff.lines)]
-    )
+    return Content("\n").join([head, *(Content.styled(line, line_style(line)) for line in diff.lines)])
+
+
+def line_style(line: str) -> str:
+    """Of one line of a unified diff."""
+    return STYLES.get(line[:1], "")
 
 
 def _base(proposal: Proposal, faces: Sequence[CellFace]) -> tuple[CellFace | None, str]:

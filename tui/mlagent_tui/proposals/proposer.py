@@ -50,6 +50,8 @@ class Proposer:
             raise MlagentError("A request is under way; stop it first.")
         if self._desk.pilot.flying:
             raise MlagentError("The autopilot is at work; stop it first.")
+        if self._desk.explorer.searching:
+            raise MlagentError("A search is under way; stop it first.")
         self._task = asyncio.create_task(self._work(hint))
 
     async def finished(self) -> None:
