@@ -177,6 +177,15 @@ def only_trainer() -> Iterator[None]:
         os.close(lock)
 
 
+def trainer_runs() -> bool:
+    """Whether any process of this machine trains now."""
+    try:
+        with only_trainer():
+            return False
+    except TrainingError:
+        return True
+
+
 @contextlib.contextmanager
 def said_when_full(place: Path) -> Iterator[None]:
     """Turns what a disk refuses into a sentence."""

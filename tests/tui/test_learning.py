@@ -99,6 +99,8 @@ async def test_progress_is_shown_as_it_comes_and_can_be_paused(opened, trainer) 
     async with opened() as (app, pilot):
         screen = await show(app, pilot, trainer)
         await pilot.press("s")
+        await until(pilot, lambda: isinstance(app.screen, ChoiceScreen))
+        await pilot.press("v")
         await until(pilot, lambda: trainer.calls == ["start verdicts"])
         trainer.queue.put_nowait(
             te.TrainingStarted(
@@ -182,6 +184,17 @@ async def test_a_refusal_of_the_trainer_is_one_sentence(opened, trainer) -> None
         await show(app, pilot, trainer)
         await pilot.press("B")
         await until(pilot, lambda: any("no earlier" in notice.message for notice in app._notifications))
+
+
+async def test_a_run_that_failed_can_be_gone_on_with(opened, trainer) -> None:
+    async with opened() as (app, pilot):
+        screen = await show(app, pilot, trainer)
+        trainer.queue.put_nowait(
+            te.TrainingEnded(state=te.TrainingState.FAILED, adapter=None, message="The disk is full.")
+        )
+        await until(pilot, lambda: screen.record.state is te.TrainingState.FAILED)
+        await pilot.press("space")
+        await until(pilot, lambda: trainer.calls == ["resume"])
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def training_content(record: TrainingRecord, width: int) -> Content:
 def _head(record: TrainingRecord) -> Content:
     state = Content.styled(record.state.value, f"bold {STATE_STYLES[record.state]}")
     if record.started is None:
-        return state + Content.styled("  no run yet; s starts one from your verdicts", QUIET)
+        return state + Content.styled("  no run yet; s starts one", QUIET)
     update = record.latest.update if record.latest else 0
     words = f"  {record.started.kind.value} · update {update} of {record.started.updates}"
     words += f" · {record.started.examples} examples · {record.started.base_model} on {record.started.device}"

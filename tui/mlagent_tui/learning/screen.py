@@ -12,7 +12,14 @@ from textual.content import Content
 from textual.widgets import DataTable, Footer, Static
 
 from jupyter_mlagent.errors import MlagentError
-from jupyter_mlagent.training_events import Trainer, TrainingKind, TrainingState, find_trainer
+from jupyter_mlagent.training_events import (
+    AdapterInfo,
+    Trainer,
+    TrainingEnded,
+    TrainingKind,
+    TrainingState,
+    find_trainer,
+)
 from mlagent_tui.desk.events import Said
 from mlagent_tui.deskscreen import DeskScreen
 from mlagent_tui.dialogs.choice import Answer, ChoiceScreen
@@ -20,6 +27,18 @@ from mlagent_tui.learning.draw import NO_TRAINER, adapter_row, comparison_text, 
 from mlagent_tui.learning.progress import TrainingRecord
 from mlagent_tui.statusline import StatusLine
 
+RESUMABLE = (TrainingState.PAUSED, TrainingState.FAILED)
+KINDS = (
+    Answer("v", "Verdicts", TrainingKind.VERDICTS.value),
+    Answer("e", "Explore", TrainingKind.EXPLORE.value),
+    Answer("s", "Steps", TrainingKind.STEPS.value),
+    Answer("c", "Cancel", "cancel"),
+)
+KINDS_TEXT = """\
+Verdicts: from what you accepted, edited and rejected here.
+Explore: fine-tuning on diverse steps whose execution succeeded.
+Steps: reinforcement learning, one step at a time, each executed.
+`mlagent train` has every setting, and shows each row before it is learned from."""
 COLUMNS = ("", "adapter", "held out", "steps", "created", "")
 
 
@@ -37,6 +56,7 @@ class LearningScreen(DeskScreen):
         super().__init__()
         self.trainer = trainer
         self.record = TrainingRecord()
+        self._adapters: tuple[AdapterInfo, ...] = ()
 
     def compose(self) -> ComposeResult:
         yield StatusLine(id="status")
@@ -64,6 +84,8 @@ class LearningScreen(DeskScreen):
             async for event in stream:
                 self.record.hear(event)
                 self._draw()
+                if isinstance(event, TrainingEnded) and event.adapter is not None:
+                    await self._show_adapters()
 
     def on_screen_resume(self) -> None:
         self._draw()
@@ -87,9 +109,10 @@ class LearningScreen(DeskScreen):
     async def _show_adapters(self) -> None:
         assert self.trainer is not None
         table = self.query_one(DataTable)
+        self._adapters = tuple(await self.trainer.adapters())
         table.clear()
-        for adapter in await self.trainer.adapters():
-            table.add_row(*adapter_row(adapter), key=adapter.name)
+        for adapter in self._adapters:
+            table.add_row(*adapter_row(adapter))
 
     # -- keys
 
@@ -99,27 +122,33 @@ class LearningScreen(DeskScreen):
             return True
         if action in ("start", "pause", "compare", "roll_back") and self.trainer is None:
             return None
-        running = self.record.state in (TrainingState.RUNNING, TrainingState.PAUSED)
+        state = self.record.state
         if action == "pause":
-            return True if running else None
+            return True if state in (TrainingState.RUNNING, *RESUMABLE) else None
         if action == "start":
-            return None if running else True
+            return None if state is TrainingState.RUNNING else True
         return True
 
     def action_start(self) -> None:
-        if self.trainer is not None:
-            self.attempt(self.trainer.start(TrainingKind.VERDICTS))
+        trainer = self.trainer
+        if trainer is None:
+            return
+
+        def answered(answer: str | None) -> None:
+            if answer is not None and answer != "cancel":
+                self.attempt(trainer.start(TrainingKind(answer)))
+
+        self.app.push_screen(ChoiceScreen("Learn from what?", KINDS, detail=KINDS_TEXT), answered)
 
     def action_pause(self) -> None:
         if self.trainer is not None:
-            paused = self.record.state is TrainingState.PAUSED
-            self.attempt(self.trainer.resume() if paused else self.trainer.pause())
+            goes_on = self.record.state in RESUMABLE
+            self.attempt(self.trainer.resume() if goes_on else self.trainer.pause())
 
     def action_compare(self) -> None:
         table = self.query_one(DataTable)
-        if self.trainer is not None and table.row_count:
-            name = table.coordinate_to_cell_key(table.cursor_coordinate).row_key.value
-            self.attempt(self._compare(str(name)))
+        if self.trainer is not None and table.cursor_row < len(self._adapters):
+            self.attempt(self._compare(self._adapters[table.cursor_row].name))
 
     def on_data_table_row_selected(self) -> None:
         self.action_compare()
