@@ -1,17 +1,22 @@
-"""A small task whose notebook runs in a moment, and an environment over it."""
+"""A small task whose notebook runs in a moment, an environment over it, and a small policy that learns."""
 
 from __future__ import annotations
 
 import json
 import textwrap
 from collections.abc import AsyncIterator, Callable
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from jupyter_mlagent.records import Anchor, Operator, Proposal, source_hash
 from local_rl.environment.environment import Environment, EnvSettings
 from local_rl.tasks.folder import TaskFolder
+
+if TYPE_CHECKING:
+    from local_rl.policy.loading import Policy
 
 CELLS = (
     "import random\nimport numpy as np\n"
@@ -95,3 +100,28 @@ def proposal() -> Callable[[str], Proposal]:
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def training_stack() -> Any:
+    """Unsloth, imported first as everywhere."""
+    if find_spec("unsloth") is None or find_spec("torch") is None:
+        pytest.skip("Unsloth is not installed; `make rl` installs it.")
+    from local_rl.policy.stack import load_unsloth
+
+    return load_unsloth()
+
+
+@pytest.fixture(scope="session")
+def small_policy(training_stack: Any) -> Policy:
+    """SmolLM2-135M with a small adapter; tests put its values back."""
+    from jupyter_mlagent.engine.catalog import resolve
+    from jupyter_mlagent.errors import ModelError
+    from local_rl.policy.config import PolicyConfig
+    from local_rl.policy.loading import load_policy
+
+    try:
+        resolve("smollm2-135m")
+    except ModelError as error:
+        pytest.skip(str(error))
+    return load_policy(PolicyConfig(model="smollm2-135m", rank=4, alpha=8, max_tokens=512))

@@ -123,7 +123,8 @@ async def test_the_autopilot_after_its_flight(opened) -> None:
         assert_matches(app, "autopilot-120x40")
 
 
-async def test_learning_without_a_trainer(opened) -> None:
+async def test_learning_without_a_trainer(opened, monkeypatch) -> None:
+    monkeypatch.setattr("mlagent_tui.learning.screen.find_trainer", lambda: None)
     async with opened(size=(80, 24)) as (app, pilot):
         await pilot.press("l")
         await pilot.pause()
