@@ -2,10 +2,13 @@
 
 Cells come from a script in place of a model, so that what is measured is the search and its live states.
 Nodes a minute with one worker and with two, where a cell trains for about a second on one core; the share of
-the time that went neither into proposals nor into trials; and the memory (proportional set size, so that
-shared pages count once) of many live nodes over one large state.
+the time that went neither into proposals nor into trials (but into selection, predictions, events); and the
+memory (proportional set size, so that shared pages count once) of many live nodes over one large state.
 
     python bench/search.py [--steps 24] [--nodes 50] [--gigabytes 1] [--json]
+
+Beside AIDE, with one model server for both: bench/search_peers.py. How far apart siblings are:
+bench/siblings.py.
 """
 
 from __future__ import annotations
@@ -14,11 +17,13 @@ import argparse
 import asyncio
 import json
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from jupyter_mlagent.agent.prediction import predict
 from jupyter_mlagent.records import Anchor, Direction, Metric, Proposal, TrialStatus, source_hash
 from jupyter_mlagent.search.events import SearchEnded
 from jupyter_mlagent.search.expander import Expansion, Order, TriedStep
@@ -65,6 +70,9 @@ class Script:
     async def expand(self, order: Order) -> Expansion:
         code = CELL.format(trees=40 + order.seed % 20, features=5 + order.seed % 13)
         code += f"  # {order.seed}\nversion = {order.seed}"
+        began = time.perf_counter()
+        predicted = predict(code, order.metric, order.precedents)
+        own = time.perf_counter() - began
         proposal = Proposal(
             id=f"{order.seed}",
             operator=order.operator,
@@ -72,11 +80,12 @@ class Script:
             code=code,
             source_hash=source_hash(code),
             anchor=NOWHERE,
+            predicted=predicted,
         )
         trial = await self._states.try_cell(order.sources, code, METRIC, metric_before=order.metric)
         if trial.status is not TrialStatus.OK:
             raise SystemExit(f"A cell did not run: {trial.status} {trial.error} {trial.reason}")
-        return Expansion(steps=(TriedStep(proposal=proposal, trial=trial),))
+        return Expansion(steps=(TriedStep(proposal=proposal, trial=trial),), own_seconds=own)
 
 
 async def main() -> None:

@@ -72,6 +72,10 @@ class SearchFlight:
         metric = self._workbench.session.metric
         assert metric is not None  # the search has one
         start = search.metric_in_kernel
+        if chosen.steps and not await self._workbench.kernel.is_alive():
+            yield Notice(text="The notebook's kernel had ended; it was started again and its cells were run.")
+            await self._workbench.restart()
+            await self._workbench.run_notebook()
         if chosen.steps and (notice := changed_meanwhile(search.cells, self._workbench.cells)):
             yield Notice(text=notice)
         kept = await keep_path(self._workbench, chosen.steps, start, metric)

@@ -61,6 +61,7 @@ class Search:
         self._told = Told(tree)
         self._untold: list[SearchEvent] = []
         self._stopped = False
+        self._lost = ""
         self._woken = asyncio.Event()
         self._working: dict[asyncio.Task[Expansion], Lease] = {}
 
@@ -106,7 +107,7 @@ class Search:
                 for event in self._news():
                     yield event
                 if not self._working and not self._meter.paused and not self._stopped:
-                    reason = EXHAUSTED
+                    reason = self._exhausted
                     break
                 for task in await self._next():
                     self._settle(task)
@@ -168,10 +169,12 @@ class Search:
                 steps = self._new(expansion.steps, lease)
                 grown = self.tree.finish(lease, [(step.proposal, step.trial) for step in steps])
                 failed = "; ".join(expansion.dropped) or "Nothing new was found."
+                self._lost = ""
             elif task.cancelled() and not self.tree.in_search(self.tree.node(lease.node)):
                 self.tree.release(lease)  # the person pruned its branch
             else:
                 self.tree.fail(lease, failed)
+                self._lost = failed
             for node in grown:
                 self._on_growth(node)
             if not grown:
@@ -196,6 +199,11 @@ class Search:
         await asyncio.gather(*working, return_exceptions=True)
         for lease in working.values():
             self.tree.release(lease)
+
+    @property
+    def _exhausted(self) -> str:
+        """With the cause where engine or kernel were lost for good."""
+        return f"{EXHAUSTED}, the last by a failure: {self._lost}" if self._lost else EXHAUSTED
 
     def _spent(self) -> BudgetSpent:
         meter = self._meter

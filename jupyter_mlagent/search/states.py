@@ -8,17 +8,20 @@ gets it by replay from its nearest living ancestor, and does not see the differe
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from jupyter_mlagent.errors import KernelError
 from jupyter_mlagent.records import Metric, Trial, TrialStatus, Variable
 from jupyter_mlagent.trial.api import MetricReading, TrialLimits
 from jupyter_mlagent.trial.live_tree import Opened, Tried
 from jupyter_mlagent.trial.outputs import Output
+
+Answer = TypeVar("Answer")
 
 FIRST: tuple[str, ...] = ()
 """The name of the notebook as it stood."""
@@ -87,12 +90,22 @@ class LiveStates:
         return len(self._living)
 
     async def variables(self, sources: tuple[str, ...]) -> tuple[Variable, ...]:
-        async with self._borrowed(sources) as (host, name):
-            return await host.variables(name)
+        return await self._asked(sources, lambda host, name: host.variables(name))
 
     async def read_metric(self, sources: tuple[str, ...], metric: Metric) -> MetricReading:
+        return await self._asked(sources, lambda host, name: host.read_metric(name, metric, self._limits))
+
+    async def _asked(
+        self, sources: tuple[str, ...], ask: Callable[[StateHost, str], Awaitable[Answer]]
+    ) -> Answer:
+        """Asked once more where the state had ended meanwhile: one that is gone says nothing of itself."""
         async with self._borrowed(sources) as (host, name):
-            return await host.read_metric(name, metric, self._limits)
+            with contextlib.suppress(KernelError):
+                return await ask(host, name)
+        if host is self._host:
+            await self._forget(sources)
+        async with self._borrowed(sources) as (host, name):
+            return await ask(host, name)
 
     async def try_cell(
         self,

@@ -194,15 +194,20 @@ class LiveTree:
         return Tried(trial=trial, kept=kept, gone=bool(report.get("gone")))
 
     async def read_metric(self, node: str, metric: Metric, limits: TrialLimits) -> MetricReading:
-        """The metric in a node as it stands."""
+        """The metric in a node as it stands. Raises KernelError when the node is gone."""
         request = {"do": "try", "node": node, "spec": trial_spec(None, metric, None, limits)}
         report = await self._request(request, patience(limits), lambda _: None)
+        if report.get("gone"):
+            raise KernelError(LOST)
         found = report.get("metric") or {"reason": report.get("reason") or LOST}
         return MetricReading(value=found.get("value"), reason=found.get("reason", ""))
 
     async def variables(self, node: str) -> tuple[Variable, ...]:
+        """Raises KernelError when the node is gone: no variables would say that it has none."""
         report = await self._request({"do": "probe", "node": node}, PATIENCE_FLOOR, lambda _: None)
-        return msgspec.convert(report.get("variables", []), tuple[Variable, ...])
+        if "variables" not in report:
+            raise KernelError(LOST)
+        return msgspec.convert(report["variables"], tuple[Variable, ...])
 
     async def drop(self, node: str) -> None:
         """End a node and all that grew from it; harmless when it is gone."""

@@ -12,7 +12,7 @@ from types import TracebackType
 
 import msgspec
 
-from jupyter_mlagent.errors import MlagentError
+from jupyter_mlagent.errors import KernelError, MlagentError
 from jupyter_mlagent.records import Cell, Proposal, Record, Trial, TrialStatus
 from jupyter_mlagent.reward.reward import Reward, RewardConfig, trial_reward
 from jupyter_mlagent.trial.api import TrialLimits
@@ -153,12 +153,16 @@ class Environment:
         """The state that an attempt led to; None when nothing of it is alive."""
         if not attempt.node:
             return None
+        try:
+            variables = await self.live.tree_of(attempt.node).variables(attempt.node)
+        except KernelError:
+            return None
         cell = Cell(id=proposal.id, kind="code", source=proposal.code, outputs=attempt.trial.outputs)
         cells = (*state.cells, cell)
         made = msgspec.structs.replace(
             state,
             cells=cells,
-            variables=await self.live.tree_of(attempt.node).variables(attempt.node),
+            variables=variables,
             metric_value=attempt.trial.metric_after,
             parent=state.hash,
         )

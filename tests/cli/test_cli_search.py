@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import msgspec
 import nbformat
+import psutil
 
 from jupyter_mlagent.answers import RunAnswer
 
@@ -45,3 +48,30 @@ def test_a_search_is_kept_and_gone_on_with(mlagent, notebook, endpoint, tmp_path
     assert "fit a random forest" in report.read_text()
     one, two = (nbformat.read(tmp_path / f"{name}.ipynb", as_version=4) for name in ("one", "two"))
     assert [cell.source for cell in two.cells][:3] == [cell.source for cell in one.cells][:3]
+
+
+def test_a_search_that_was_killed_goes_on_from_its_file_and_leaves_nobody_behind(
+    mlagent, notebook, endpoint, environment, tmp_path
+) -> None:
+    log = tmp_path / "search.jsonl"
+    arguments = ("run", notebook, "--search", "--model", endpoint, "--candidates", 1, "--resume", log)
+    began = subprocess.Popen(
+        [sys.executable, "-m", "jupyter_mlagent", *map(str, arguments), "--out", str(tmp_path / "one.ipynb")],
+        env=environment,
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    assert any("best so far" in line for line in began.stderr)
+    others = psutil.Process(began.pid).children(recursive=True)
+    began.kill()
+    began.communicate()
+    psutil.wait_procs(others)
+    steps = log.read_text().splitlines()[1:]
+    assert steps
+    report = tmp_path / "tree.json"
+    again = mlagent(*arguments, "--steps", 1, "--out", tmp_path / "two.ipynb", "--report", report)
+    assert again.returncode == 0, again.stderr
+    assert log.read_text().splitlines()[1 : 1 + len(steps)] == steps
+    assert json.loads(report.read_text())["nodes"][0]["plan"] == "fit a random forest"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jupyter_mlagent.errors import KernelError
+from jupyter_mlagent.errors import EngineError, KernelError
 from jupyter_mlagent.records import Cell, Operator
 from jupyter_mlagent.search.events import (
     BestChanged,
@@ -142,6 +142,25 @@ async def test_a_lost_kernel_is_told_and_the_search_goes_on() -> None:
     reasons = {event.reason for event in events if isinstance(event, ExpansionFailed)}
     assert "The kernel died." in reasons and any("bug" in reason for reason in reasons)
     assert ended(events).steps == 15
+
+
+async def test_an_engine_that_is_lost_for_good_is_named_as_the_end() -> None:
+    class Lost:
+        async def expand(self, order: Order) -> Expansion:
+            raise EngineError("The engine does not start.")
+
+    last = ended(await run(Search(tree(redrafts=0), Lost(), SearchBudget())))
+    assert last.reason == f"{EXHAUSTED}, the last by a failure: The engine does not start."
+    assert (last.steps, last.path) == (0, ())
+
+
+async def test_a_machine_that_slept_has_only_spent_the_time_it_was_awake() -> None:
+    """The budget's clock is the monotonic one, which stands still in sleep; a night between two of its ticks
+    shows on the wall only."""
+    awake = iter(range(10_000))
+    search = Search(tree(), Script(), SearchBudget(seconds=60), clock=lambda: next(awake) / 10)
+    last = ended(await run(search))
+    assert last.reason == TIME and 60 <= last.seconds < 61
 
 
 async def test_a_step_like_its_sibling_is_not_taken_in() -> None:

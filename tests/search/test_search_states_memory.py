@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jupyter_mlagent.errors import KernelError
-from jupyter_mlagent.records import Guard, Trial, TrialStatus
+from jupyter_mlagent.records import Guard, Trial, TrialStatus, Variable
 from jupyter_mlagent.search.states import FIRST, LiveStates
 from jupyter_mlagent.trial.api import TrialLimits
 from jupyter_mlagent.trial.live_tree import Opened, Tried
@@ -36,6 +36,12 @@ class Host:
             return Tried(trial=Trial(status=TrialStatus.OUT_OF_MEMORY))
         self.nodes.add(keep_as)
         return Tried(trial=Trial(status=TrialStatus.OK), kept=True)
+
+    async def variables(self, node: str) -> tuple[Variable, ...]:
+        if self.lose or node not in self.nodes:
+            self.lose -= 1
+            raise KernelError("It is gone.")
+        return (Variable(name="a", type="int", summary="1"),)
 
     async def drop(self, node: str) -> None:
         self.nodes.discard(node)
@@ -78,6 +84,19 @@ async def test_a_state_that_ended_meanwhile_comes_back_once() -> None:
     second.lose = 2
     with pytest.raises(KernelError):
         await found.try_cell(("c = 1",), "d = 1", None)
+
+
+async def test_a_state_that_is_gone_is_brought_back_before_it_is_asked_what_it_holds() -> None:
+    """No variables would make every cell one that uses names nobody defined."""
+    first, second, third = Host(), Host(), Host()
+    found = states(first, second, third)
+    await found.try_cell(FIRST, "b = 1", None)
+    first.lose = 1
+    assert [variable.name for variable in await found.variables(FIRST)] == ["a"]
+    assert not first.alive and second.alive
+    second.lose = third.lose = 1
+    with pytest.raises(KernelError, match="gone"):
+        await found.variables(FIRST)
 
 
 async def test_a_notebook_that_cannot_be_forked_is_said_so() -> None:
