@@ -153,6 +153,8 @@ export class NotebookAssistant implements IDisposable {
   explore(steps: number, minutes: number | null, allowUnguarded = false): void {
     const { candidates } = this._options.wishes();
     if (this._begin()) {
+      // It has a view of its own.
+      this._placement.hide();
       this.search.begin({ steps, minutes, candidates, allowUnguarded });
     }
   }

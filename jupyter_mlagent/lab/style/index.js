@@ -1,2 +1,3 @@
 import './proposal.css';
 import './panel.css';
+import './search.css';
