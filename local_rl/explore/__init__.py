@@ -1,0 +1,1 @@
+"""Phase 1: an expert explores the training tasks, and what execution confirmed becomes examples."""
