@@ -7,6 +7,8 @@ SimpleImputer`), so missing and misplaced imports are mended from here. Names as
 from __future__ import annotations
 
 _MODULES = {
+    "sklearn.base": ("BaseEstimator ClassifierMixin RegressorMixin TransformerMixin clone"),
+    "sklearn.calibration": ("CalibratedClassifierCV CalibrationDisplay calibration_curve"),
     "sklearn.cluster": (
         "AffinityPropagation AgglomerativeClustering Birch BisectingKMeans DBSCAN FeatureAgglomeration "
         "HDBSCAN KMeans MeanShift MiniBatchKMeans OPTICS SpectralBiclustering SpectralClustering "
@@ -51,6 +53,9 @@ _MODULES = {
     "sklearn.impute": ("KNNImputer MissingIndicator SimpleImputer"),
     "sklearn.inspection": ("partial_dependence permutation_importance"),
     "sklearn.isotonic": ("IsotonicRegression check_increasing isotonic_regression"),
+    "sklearn.kernel_approximation": (
+        "AdditiveChi2Sampler Nystroem PolynomialCountSketch RBFSampler SkewedChi2Sampler"
+    ),
     "sklearn.linear_model": (
         "ARDRegression BayesianRidge ElasticNet ElasticNetCV GammaRegressor HuberRegressor Lars LarsCV "
         "Lasso LassoCV LassoLars LassoLarsCV LassoLarsIC LinearRegression LogisticRegression "

@@ -11,7 +11,8 @@ from . import arrays, definitions, estimators, frames, plain
 
 _MOST_VARIABLES = 400
 _PATIENCE_SECONDS = 1.0
-"""After this, what is left is told by type alone."""
+"""Of computing; after this, what is left is told by type alone. Not of the clock: on a machine that is busy
+with other work the same variables would be told otherwise."""
 _SUMMARY_CHARACTERS = 300
 _DETAIL_CHARACTERS = 4000
 
@@ -37,13 +38,13 @@ def own_names(shell: Any) -> list[str]:
 
 def summarise(namespace: Mapping[str, Any], names: list[str]) -> list[dict[str, Any]]:
     """Records with the fields of `jupyter_mlagent.records.Variable`. Never raises for an object in them."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    deadline = time.thread_time() + _PATIENCE_SECONDS
     found = []
     for name in names[-_MOST_VARIABLES:]:
         value = namespace[name]
         kind = plain.type_name(value)
         summary = Summary("")
-        if time.monotonic() < deadline:
+        if time.thread_time() < deadline:
             try:
                 summary = describe(value)
             except Exception:  # an object that pretends to be what it is not
