@@ -262,6 +262,7 @@ def _facts(step: Step) -> Table:
         ("plan", f"{step.proposal.plan} ({step.proposal.operator.value})"),
         ("metric", metric.expression if metric else "none"),
         ("before → after", f"{view.number(trial.metric_before)} → {view.number(trial.metric_after)}"),
+        ("expected", _expected(step)),
         ("reward", reward),
         ("status", Text(*view.WORDS[trial.status])),
         ("why", view.why(trial)),
@@ -277,6 +278,11 @@ def _facts(step: Step) -> Table:
         if value:
             table.add_row(name, Text(value) if isinstance(value, str) else value)
     return table
+
+
+def _expected(step: Step) -> str:
+    said = step.proposal.predicted
+    return f"{view.number(said.low)} to {view.number(said.high)}, said before the trial" if said else ""
 
 
 def _diff(before: str, after: str) -> Syntax:

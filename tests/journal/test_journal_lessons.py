@@ -135,4 +135,5 @@ def test_the_command_lists_and_removes_insights_and_tells_the_calibration(
     assert ids["near-2"] in (one["step"], other["step"])
     assert "1 removed" in answer("insights", "remove", ids["near-2"])
     assert ids["near-2"] not in [row["step"] for row in json.loads(answer("insights", "list", "--json"))]
+    assert "0.53 to 0.63, said before the trial" in answer("show", one["step"])
     assert "50% of the outcomes inside the interval (80% are meant to be)" in answer("calibration")
