@@ -6,7 +6,8 @@ prompt computed once and computed for every reply; the gap between trainer and e
 from one to the other, beside the gap that quantization alone makes; how long the swap takes. On a GPU also
 peak memory.
 
-    python bench/rl.py [--model smollm2-135m] [--actions 4] [--episode-steps 10] [--tokens 48] [--json]
+    python bench/rl.py [--model smollm2-135m] [--actions 4] [--episode-steps 10] [--tokens 48]
+        [--rows episodes,trl,shared,adapter] [--json]
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from rl_parts import Row, round_trip, shared_prompt
+
 from jupyter_mlagent import paths
-from jupyter_mlagent.engine.api import GenerateRequest, ReplyDone, SamplingOptions
 from jupyter_mlagent.engine.fake import ScriptedEngine
 from jupyter_mlagent.engine.open import open_engine
-from jupyter_mlagent.records import ChatMessage
 from local_rl.policy.config import PolicyConfig
 from local_rl.policy.loading import Policy, load_policy
 from local_rl.steps.background import Background
@@ -35,44 +36,13 @@ from local_rl.steps.config import StepsConfig, Unit
 from local_rl.steps.group import Group
 from local_rl.steps.lab import Lab
 from local_rl.steps.log import Log
-from local_rl.steps.packing import packed_log_probabilities, separate_log_probabilities
 from local_rl.steps.pool import Pool
 from local_rl.steps.rollout import Rollouts
 from local_rl.steps.serving import Serving
 
+ROWS = "episodes,trl,shared,adapter"
 EPISODES_RATIO = 20.0
 TRL_RATIO_CPU, TRL_RATIO_GPU = 3.0, 1.5
-SHARED_RATIO = 2.9
-SWAP_SECONDS = 1.0
-ROUND_TRIP = 2.0
-"""The gap with an adapter may be so many times the gap of the base by itself."""
-SHARED_PROMPT, SHARED_REPLY, SHARED_GROUP = 384, 128, 8
-"""Lengths that the target of the shared prompt is stated for."""
-
-
-@dataclass
-class Row:
-    name: str
-    value: float
-    against: float
-    unit: str
-    limit: float
-    ratio: float
-    at_most: bool = False
-    """The ratio is to be at most the limit, else at least."""
-    note: str = ""
-
-    @property
-    def good(self) -> bool:
-        return self.ratio <= self.limit if self.at_most else self.ratio >= self.limit
-
-    def line(self) -> str:
-        sign = "<=" if self.at_most else ">="
-        verdict = "ok" if self.good else "MISSED"
-        return (
-            f"{self.name:<44}{self.value:>9.3g}{self.against:>9.3g} {self.unit:<11}{self.ratio:>7.2f}  "
-            f"{sign} {self.limit:g} {verdict}{f'  ({self.note})' if self.note else ''}"
-        )
 
 
 @dataclass
@@ -105,23 +75,18 @@ class Bench:
         )
 
     def run(self) -> None:
-        steps = self._updates(replace(self.config, updates=1 + self._options.updates), skip=1)
-        if not self._options.skip_episodes:
-            episodes = self._updates(replace(self.config, unit=Unit.EPISODE, updates=1), skip=0)
-            self._report(
-                Row(
-                    "updates an hour: step-wise / episode-wise",
-                    3600 / steps.seconds,
-                    3600 / episodes.seconds,
-                    "updates/h",
-                    EPISODES_RATIO,
-                    episodes.seconds / steps.seconds,
-                    note=f"{self.config.actions} trajectories of {self.config.episode_steps} steps",
-                )
-            )
-        self._against_trl(steps)
-        self._shared_prompt()
-        self._round_trip()
+        rows = self._options.rows.split(",")
+        if "episodes" in rows or "trl" in rows:
+            steps = self._updates(replace(self.config, updates=1 + self._options.updates), skip=1)
+        if "episodes" in rows:
+            self._against_episodes(steps)
+        if "trl" in rows:
+            self._against_trl(steps)
+        if "shared" in rows:
+            self._report(shared_prompt(self.config))
+        if "adapter" in rows:
+            for found in round_trip(self.config, self._engine(self.config)):
+                self._report(found)
 
     # -- whole updates
 
@@ -162,6 +127,20 @@ class Bench:
 
     def _engine(self, config: StepsConfig) -> Any:
         return open_engine(config.policy.model, context_tokens=2048 + 8 * config.max_tokens)
+
+    def _against_episodes(self, steps: Measured) -> None:
+        episodes = self._updates(replace(self.config, unit=Unit.EPISODE, updates=1), skip=0)
+        self._report(
+            Row(
+                "updates an hour: step-wise / episode-wise",
+                3600 / steps.seconds,
+                3600 / episodes.seconds,
+                "updates/h",
+                EPISODES_RATIO,
+                episodes.seconds / steps.seconds,
+                note=f"{self.config.actions} trajectories of {self.config.episode_steps} steps",
+            )
+        )
 
     def _against_trl(self, ours: Measured) -> None:
         from local_rl.policy.stack import on_gpu
@@ -227,116 +206,6 @@ class Bench:
             trainer.train()
         return Measured(ended[-1] - ended[-2], config.actions, float(marks[-1][1]))
 
-    # -- parts
-
-    def _shared_prompt(self) -> None:
-        import torch
-        from trl.trainer.utils import add_fused_lm_head
-
-        policy = load_policy(self.config.policy)
-        add_fused_lm_head(policy.model.get_base_model(), outputs=("log_probs", "entropy"))
-        maker = torch.Generator().manual_seed(0)
-
-        def tokens(count: int) -> list[int]:
-            return torch.randint(5, 30_000, (count,), generator=maker).tolist()
-
-        prompt, replies = tokens(SHARED_PROMPT), [tokens(SHARED_REPLY) for _ in range(SHARED_GROUP)]
-
-        def seconds(compute: Callable[..., Any]) -> float:
-            began = time.perf_counter()
-            compute(policy.model, prompt, replies)[0].sum().backward()
-            return time.perf_counter() - began
-
-        shared = min(seconds(packed_log_probabilities) for _ in range(2))
-        unshared = _separately(policy, prompt, replies)
-        self._report(
-            Row(
-                "gradient of a group: prompt for each / once",
-                unshared,
-                shared,
-                "s",
-                SHARED_RATIO,
-                unshared / shared,
-                note=f"{SHARED_PROMPT}+{SHARED_REPLY} tokens, G={SHARED_GROUP}",
-            )
-        )
-
-    def _round_trip(self) -> None:
-        import torch
-        from trl.trainer.utils import add_fused_lm_head
-
-        policy = load_policy(self.config.policy)
-        for name, parameter in policy.model.named_parameters():
-            if "lora_B" in name:
-                torch.nn.init.normal_(parameter, std=0.02, generator=torch.Generator().manual_seed(1))
-        add_fused_lm_head(policy.model.get_base_model(), outputs=("log_probs", "entropy"))
-        with tempfile.TemporaryDirectory(prefix="bench-rl-") as place, Background() as background:
-            engine = self._engine(self.config)
-            background.run(engine.start())
-            try:
-                adapter = Serving(policy, Path(place)).adapter(0)
-                began = time.perf_counter()
-                background.run(engine.load_adapter(adapter))
-                swap = time.perf_counter() - began
-                adapted = _gap(policy, background, engine)
-                background.run(engine.load_adapter(None))
-                with policy.model.disable_adapter():
-                    base = _gap(policy, background, engine)
-            finally:
-                background.run(engine.close())
-        self._report(
-            Row(
-                "mean |delta log p|: adapter / base alone",
-                adapted,
-                base,
-                "nats",
-                ROUND_TRIP,
-                adapted / base,
-                at_most=True,
-                note="engine against trainer",
-            )
-        )
-        self._report(
-            Row("swapping an adapter in", swap, SWAP_SECONDS, "s", 1.0, swap / SWAP_SECONDS, at_most=True)
-        )
-
-
-def _separately(policy: Policy, prompt: list[int], replies: list[list[int]]) -> float:
-    """One reply after the other, each with its own backward pass, as memory would have it."""
-    began = time.perf_counter()
-    for reply in replies:
-        separate_log_probabilities(policy.model, prompt, [reply])[0].sum().backward()
-    return time.perf_counter() - began
-
-
-def _gap(policy: Policy, background: Background, engine: Any) -> float:
-    import torch
-
-    messages = (ChatMessage(role="user", content="Fit a better model of y_train by X_train with sklearn."),)
-    request = GenerateRequest(
-        messages=messages,
-        prefill="```python\n",
-        n=8,
-        options=SamplingOptions(max_tokens=48, temperature=1.0, top_p=1.0, top_k=0, seed=7),
-    )
-
-    async def sampled() -> list[Any]:
-        return [event.sample async for event in engine.generate(request) if isinstance(event, ReplyDone)]
-
-    samples = background.run(sampled())
-    with torch.no_grad():
-        found, _ = packed_log_probabilities(
-            policy.model,
-            policy.tokens.prompt(messages, request.prefill),
-            [list(sample.token_ids) for sample in samples],
-        )
-    differences = [
-        abs(float(found[row, place]) - logprob)
-        for row, sample in enumerate(samples)
-        for place, logprob in enumerate(sample.logprobs)
-    ]
-    return sum(differences) / len(differences)
-
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
@@ -348,7 +217,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--tokens", type=int, default=48, help="longest reply, of every way")
     parser.add_argument("--updates", type=int, default=3, help="step-wise updates that are timed")
     parser.add_argument("--episode-steps", type=int, default=10, help="steps of a trajectory")
-    parser.add_argument("--skip-episodes", action="store_true", help="leave out the slowest row")
+    parser.add_argument("--rows", default=ROWS, help="which rows, joined by commas")
     parser.add_argument("--json", action="store_true", help="one JSON object per row")
     return parser.parse_args()
 

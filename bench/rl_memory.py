@@ -136,5 +136,18 @@ def _write_tokenizer(folder: Path) -> None:
     ).save_pretrained(folder)
 
 
+def main() -> None:
+    if len(sys.argv) > 1:
+        print(json.dumps({"gigabytes": measure(sys.argv[1])}))
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        print("peak memory of a step-wise update: left out, there is no GPU")
+        return
+    for row in measure_all():
+        print(f"{row['name']:<44}{row['value']:>7.1f} GB, wanted <= {row['against']:g} GB")
+
+
 if __name__ == "__main__":
-    print(json.dumps({"gigabytes": measure(sys.argv[1])}))
+    main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +26,8 @@ from local_rl.training.run import Paused, Run, Wanted
 if TYPE_CHECKING:
     from local_rl.steps.trainer import StepTrainer
 
-POOL_FILE, KNOWN_FILE, ADAPTER = "pool.jsonl", "pool_known.json", "adapter"
+POOL_FILE, KNOWN_FILE = "pool.jsonl", "pool_known.json"
+ADAPTER, SERVING = "adapter", "serving"
 PROMPT_TOKENS = 1536
 """Longest prompt that the engine's context has room for beside G replies."""
 
@@ -78,6 +80,7 @@ class StepsRecipe:
                 return work.train()
             finally:
                 background.run(lab.close())
+                shutil.rmtree(run.folder.path / SERVING, ignore_errors=True)
 
 
 RECIPE = StepsRecipe()
@@ -122,7 +125,7 @@ class _Work:
         self._lab = lab
         self._log = log
         self._background = background
-        self._serving = Serving(policy, run.folder.path / "serving")
+        self._serving = Serving(policy, run.folder.path / SERVING)
         self._began = time.monotonic()
         self._first_score: float | None = None
         self._trainer: StepTrainer | None = None
