@@ -38,7 +38,11 @@ EXTRA: dict[str, tuple[Any, Any]] = {
     "dry_run": (
         Annotated[
             bool,
-            typer.Option("--dry-run", help="Say what would be done and the memory it takes; do nothing."),
+            typer.Option(
+                "--dry-run",
+                "--show",
+                help="Say what would be learned from and done, and the memory it takes; do nothing.",
+            ),
         ],
         False,
     ),
