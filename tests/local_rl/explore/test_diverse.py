@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local_rl.explore.diverse import cosine_distance, most_diverse
@@ -14,6 +14,7 @@ NUMBERS = st.floats(-1, 1).map(lambda number: round(number, 3))
 VECTORS = st.lists(st.lists(NUMBERS, min_size=3, max_size=3), min_size=1, max_size=14)
 
 
+@settings(deadline=None)
 @given(vectors=VECTORS, count=st.integers(0, 20))
 def test_as_many_as_wanted_or_as_there_are_and_none_twice(vectors, count) -> None:
     chosen = most_diverse(vectors, count)
@@ -21,11 +22,13 @@ def test_as_many_as_wanted_or_as_there_are_and_none_twice(vectors, count) -> Non
     assert chosen == most_diverse(vectors, count)
 
 
+@settings(deadline=None)
 @given(vectors=VECTORS, count=st.integers(1, 13))
 def test_more_ideas_keep_those_chosen_before(vectors, count) -> None:
     assert most_diverse(vectors, count + 1)[:count] == most_diverse(vectors, count)
 
 
+@settings(deadline=None)
 @given(vectors=VECTORS, count=st.integers(2, 8))
 def test_each_next_one_is_the_farthest_from_those_before(vectors, count) -> None:
     chosen = most_diverse(vectors, count)
@@ -39,6 +42,7 @@ def test_each_next_one_is_the_farthest_from_those_before(vectors, count) -> None
         assert nearest(chosen[number], before) == max(nearest(place, before) for place in left)
 
 
+@settings(deadline=None)
 @given(one=VECTORS, scale=st.floats(0.1, 10))
 def test_distance_is_symmetric_bounded_and_blind_to_length(one, scale) -> None:
     first, last = one[0], one[-1]

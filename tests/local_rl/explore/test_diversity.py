@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local_rl.explore.diversity import Sampled, diversity, family_of, per_state, sentence
@@ -35,6 +35,7 @@ def test_the_family_of_a_cell_is_its_outermost_model() -> None:
     assert family_of("x = 1") == "no model"
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["a", "b"]), st.sampled_from([FOREST, SVM, ""])), max_size=20))
 def test_states_are_told_apart_and_no_sample_is_lost(drawn) -> None:
     found = per_state((key, ok(code) if code else Sampled()) for key, code in drawn)

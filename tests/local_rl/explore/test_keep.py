@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_mlagent.records import Operator, TrialStatus
@@ -124,6 +124,7 @@ def test_no_family_takes_more_than_its_share_and_tasks_take_turns() -> None:
     assert found.counts["b"][MANY_ALL] > 0
 
 
+@settings(deadline=None)
 @given(
     sizes=st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 60), max_size=8),
     most=st.floats(0.05, 1.0),
@@ -137,6 +138,7 @@ def test_fair_sizes_only_shrink_and_hold_the_share(sizes, most) -> None:
         assert largest <= max(most * sum(found.values()), smallest)
 
 
+@settings(deadline=None)
 @given(
     drawn=st.lists(
         st.tuples(
