@@ -28,7 +28,7 @@ export MLAGENT_GPU PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 # Steps that share one environment do not run beside each other, whatever -j says.
 .NOTPARALLEL:
-.PHONY: help env engine model demo lab lab-build lab-modules test test-slow test-models test-lab test-browser \
+.PHONY: help env rl engine model demo lab lab-build lab-modules test test-slow test-models test-lab test-browser \
 	lint lint-lab format bench build clean
 
 help:  ## This list
@@ -36,6 +36,8 @@ help:  ## This list
 		|| sed -n 's/^\([a-z-]*\):.*## /  make \1   /p' $(MAKEFILE_LIST)
 
 env: $(STAMPS)/project  ## Python environment with everything installed (llama.cpp compiled for this CPU)
+
+rl: $(STAMPS)/rl  ## What trains the agent: Unsloth and torch, for the GPU that is here or for the CPU
 
 engine: $(STAMPS)/engine  ## Only llama.cpp, compiled for this machine or taken from the cache
 
@@ -45,7 +47,7 @@ model: env  ## The default model, fetched once and verified
 demo: model  ## The main job on an example: propose, try, accept, save
 	@$(MLAGENT) demo
 
-test: env lint test-models  ## Every check: lint, types, import contracts, all tests (the extension's where Node is)
+test: env rl lint test-models  ## Every check: lint, types, import contracts, all tests (the extension's where Node is)
 	@$(PY) -m pytest -m "not slow"
 	@$(WITH_NODE) test-lab test-browser
 
@@ -55,7 +57,7 @@ test-lab: lab-modules  ## Unit tests of the extension's TypeScript
 test-browser: env lab-build test-models  ## JupyterLab in a real Chromium (skipped, and said, where there is none)
 	@$(PY) -m pytest tests/ui
 
-test-slow: env test-models  ## What takes minutes each: training of the bundled tasks, the terminal app in tmux
+test-slow: env rl test-models  ## What takes minutes each: training of the bundled tasks, the terminal app in tmux
 	@$(PY) -m pytest -m slow
 
 test-models: env
@@ -77,7 +79,7 @@ lint-lab: lab-modules  ## ESLint and the TypeScript compiler over the extension
 format: env  ## Format the sources
 	@$(PY) -m ruff check --fix . && $(PY) -m ruff format .
 
-bench: env test-models  ## Measurements against limits and peers
+bench: env rl test-models  ## Measurements against limits and peers
 	@for file in bench/*.py; do echo "== $$file"; $(PY) $$file || exit 1; done
 
 build: env  ## Wheel and source distribution, in dist/
@@ -104,6 +106,14 @@ $(STAMPS)/project: $(STAMPS)/engine pyproject.toml
 		echo "pip could not install what this project needs: check the network, or the index and proxy in" \
 			"pip's configuration ($(PY) -m pip config list), and run make again." \
 			"The log is $(STAMPS)/pip.log" >&2; exit 1; }
+	@touch $@
+
+$(STAMPS)/rl: $(STAMPS)/project scripts/install_rl.sh scripts/rl_cpu.txt
+	@echo "Installing what trains the agent; a few minutes the first time."
+	@sh scripts/install_rl.sh "$(VENV)" > $(STAMPS)/rl.log 2>&1 || { \
+		grep -ho 'ERROR: .*' $(STAMPS)/rl.log | tail -n 1 >&2; \
+		echo "pip could not install what trains the agent (install.md, 'Training')." \
+			"The log is $(STAMPS)/rl.log" >&2; exit 1; }
 	@touch $@
 
 lab: model lab-build  ## JupyterLab on a copy of an example notebook, with the extension

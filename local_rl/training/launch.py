@@ -26,6 +26,8 @@ LOG_FILE = "train.log"
 class TrainerProcess:
     """One sitting of a run. Leaving it alone does not end it: `pause` or `kill` do."""
 
+    command: tuple[str, ...] = (sys.executable, "-m", "local_rl.training.process")
+
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
         self._process: asyncio.subprocess.Process | None = None
@@ -37,9 +39,7 @@ class TrainerProcess:
     async def start(self) -> None:
         with (self.folder.path / LOG_FILE).open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "local_rl.training.process",
+                *self.command,
                 str(self.folder.path),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
