@@ -9,6 +9,7 @@ import pytest
 
 from local_rl.steps.loss_config import LossConfig
 
+pytestmark = pytest.mark.rl
 G, T = 3, 5
 
 

@@ -35,7 +35,7 @@ from local_rl.training.options import to_toml
 from local_rl.training.run import Paused, Run, Wanted
 
 MODEL = "smollm2-135m"
-pytestmark = pytest.mark.model
+pytestmark = [pytest.mark.rl, pytest.mark.model]
 
 
 @pytest.fixture

@@ -32,6 +32,7 @@ def test_every_reply_token_is_predicted_once_from_the_place_before_it(
     assert scored == sum(len(reply) for reply in replies)
 
 
+@pytest.mark.rl
 def test_a_token_sees_the_prompt_and_its_own_reply_only(training_stack: Any) -> None:
     import torch
 
@@ -76,6 +77,7 @@ def _gradients(model: Any, values: Any) -> Any:
     return torch.cat([found.grad.flatten() for found in model.parameters() if found.grad is not None])
 
 
+@pytest.mark.rl
 @pytest.mark.parametrize("way", ["packed_log_probabilities", "separate_log_probabilities"])
 def test_log_probabilities_entropies_and_gradients_are_those_of_separate_rows(tiny: Any, way: str) -> None:
     import torch
@@ -90,6 +92,7 @@ def test_log_probabilities_entropies_and_gradients_are_those_of_separate_rows(ti
     torch.testing.assert_close(_gradients(tiny, found), wanted_gradient, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.rl
 def test_a_reply_does_not_see_its_siblings(tiny: Any) -> None:
     import torch
 

@@ -16,6 +16,8 @@ from local_rl.steps.group import Group
 
 from .learner import CONFIG, PROMPT, REPLIES, REWARDS, group, policy_of
 
+pytestmark = pytest.mark.rl
+
 
 def _trainer(model: Any, folder: Path, config: StepsConfig = CONFIG, **changes: Any) -> Any:
     from local_rl.steps.trainer import StepTrainer
