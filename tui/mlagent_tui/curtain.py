@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from mlagent_tui.plain import HANDLER
+
 GUTTER = 7
 """As in the app: the execution count stands there."""
 LARGEST = 8 << 20
@@ -41,7 +43,7 @@ class Curtain:
             self._silence_keys()
             encoding = sys.stdout.encoding or "ascii"
             sys.stdout.flush()
-            os.write(sys.stdout.fileno(), (ENTER + HIDE + shown).encode(encoding, "replace"))
+            os.write(sys.stdout.fileno(), (ENTER + HIDE + shown).encode(encoding, HANDLER))
             self._up = True
 
     def hand_over(self) -> None:

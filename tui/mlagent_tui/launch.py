@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_mlagent.errors import MlagentError
 from mlagent_tui.curtain import Curtain
+from mlagent_tui.plain import write_look_alikes
 
 if TYPE_CHECKING:
     from mlagent_tui.app import MlagentApp
@@ -34,6 +35,7 @@ def launch(
         from jupyter_mlagent.notebook.read import read_bytes
 
         read_bytes(path)
+    write_look_alikes()
     curtain = Curtain()
     try:
         if server is None:
