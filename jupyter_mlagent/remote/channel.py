@@ -15,11 +15,17 @@ from jupyter_mlagent import autopilot, events
 from jupyter_mlagent.errors import MlagentError
 from jupyter_mlagent.records import Record
 from jupyter_mlagent.remote.server import Address
+from jupyter_mlagent.search.commands import NodePath, SearchAnswer, SearchLook, SearchPath
+from jupyter_mlagent.search.events import SearchEvent
+from jupyter_mlagent.search.view import NodeDetail
 from jupyter_mlagent.server import messages
 from jupyter_mlagent.session import StaleProposalError
 
 FromServer = (
     events.SuggestEvent
+    | SearchEvent
+    | NodeDetail
+    | NodePath
     | autopilot.StepBegan
     | autopilot.StepKept
     | autopilot.StepSkipped
@@ -60,7 +66,7 @@ class Channel:
         self._hear = hear
         self._socket: Any = None
         self._numbers = itertools.count(1)
-        self._awaited: dict[int, asyncio.Future[Any]] = {}
+        self._awaited: dict[object, asyncio.Future[Any]] = {}
         self._decoder = msgspec.json.Decoder(FromServer)
 
     @property
@@ -99,16 +105,25 @@ class Channel:
         Raises what the server refuses as: StaleProposalError, MlagentError.
         """
         number = next(self._numbers)
-        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._awaited[number] = answer
-        try:
-            self.say(make(number))
-            found = await answer
-        finally:
-            self._awaited.pop(number, None)
+        found = await self._answer_to(make(number), number)
         if isinstance(found, messages.Problem):
             raise StaleProposalError(found.message) if found.stale else MlagentError(found.message)
         return found
+
+    async def ask_of_node(self, command: SearchLook | SearchPath) -> SearchAnswer:
+        """What the server knows of a node of its search. Raises MlagentError while it is not there."""
+        kind = NodeDetail if isinstance(command, SearchLook) else NodePath
+        answer: SearchAnswer = await self._answer_to(command, (kind, command.node))
+        return answer
+
+    async def _answer_to(self, message: Record, key: object) -> Any:
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._awaited[key] = answer
+        try:
+            self.say(message)
+            return await answer
+        finally:
+            self._awaited.pop(key, None)
 
     async def _connect(self) -> None:
         from tornado.httpclient import HTTPClientError, HTTPRequest
@@ -133,11 +148,15 @@ class Channel:
                 self._heard(self._decoder.decode(text))
 
     def _heard(self, message: Any) -> None:
-        if isinstance(message, ANSWERS) and message.id is not None:
-            awaited = self._awaited.get(message.id)
-            if awaited is not None and not awaited.done():
-                awaited.set_result(message)
-                return
+        key: object = None
+        if isinstance(message, NodeDetail | NodePath):
+            key = (type(message), message.node)
+        elif isinstance(message, ANSWERS):
+            key = message.id
+        awaited = self._awaited.get(key)
+        if awaited is not None and not awaited.done():
+            awaited.set_result(message)
+            return
         self._hear(message)
 
     def _lost(self) -> None:

@@ -78,6 +78,17 @@ class Server:
             ) from None
         return found
 
+    async def search_export(self, path: str, form: str) -> str:
+        """The last search over a notebook, as `html` or as `json`. Raises NotebookError."""
+        route = f"mlagent/search?path={quote(path, safe='')}&form={form}"
+        try:
+            answer = await self._client.request("GET", route)
+        except httpx.HTTPError as error:
+            raise MlagentError(self._gone(error)) from error
+        if not answer.is_success:
+            self._answered(answer)
+        return answer.text
+
     # -- notebooks
 
     async def read(self, path: str) -> dict[str, Any]:

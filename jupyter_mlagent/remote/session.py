@@ -68,7 +68,7 @@ class RemoteSession:
 
     def _replay(self, state: messages.RoomState) -> None:
         """What happened since the last request began, for whoever comes later."""
-        for raw in state.events:
+        for raw in (*state.search, *state.events):
             with contextlib.suppress(msgspec.ValidationError):
                 event = msgspec.convert(raw, FromServer)
                 if isinstance(event, events.Ranked):
@@ -144,16 +144,15 @@ class RemoteSession:
                 with contextlib.suppress(MlagentError):
                     self.channel.say(messages.Stop())
 
-    def flight(self, cells: Sequence[Cell], budget: Budget) -> AsyncGenerator[Any]:
-        """What the server's autopilot says and asks for."""
-        wish = messages.Fly(
+    def flight(self, cells: Sequence[Cell], budget: Budget) -> messages.Fly:
+        """What is said to the server's autopilot."""
+        return messages.Fly(
             cells=tuple(cells),
             steps=budget.steps,
             seconds=budget.seconds,
             candidates=budget.candidates,
             allow_unguarded=self.settings.allow_unguarded,
         )
-        return self.follow(wish)
 
     # -- verdicts
 

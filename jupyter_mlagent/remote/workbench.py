@@ -11,7 +11,7 @@ from jupyter_mlagent import events
 from jupyter_mlagent.autopilot import Budget, FlightEnded, FlightEvent
 from jupyter_mlagent.errors import MlagentError, NotebookError
 from jupyter_mlagent.kernel import CellRun
-from jupyter_mlagent.records import Cell
+from jupyter_mlagent.records import Cell, Record
 from jupyter_mlagent.remote.channel import Channel, Connected
 from jupyter_mlagent.remote.kernel import RemoteKernel
 from jupyter_mlagent.remote.notebook import RemoteFile
@@ -44,7 +44,7 @@ class RemoteWorkbench(Workbench):
         self, server: Server, notebook: RemoteFile, kernel: RemoteKernel, session: RemoteSession
     ) -> None:
         super().__init__(notebook, kernel, session)  # type: ignore[arg-type]
-        self._server = server
+        self.server = server
         self.channel = Channel(server.address, notebook.remote_path, self._heard)
         session.channel = self.channel
 
@@ -54,7 +54,7 @@ class RemoteWorkbench(Workbench):
             await self.kernel.restart()
         except NotebookError:
             wanted = self.notebook.kernelspec
-            self.kernel.kernel_id, _ = await self._server.session(self.notebook.remote_path, wanted)
+            self.kernel.kernel_id, _ = await self.server.session(self.notebook.remote_path, wanted)
         self._executed.clear()
         self._greet()
 
@@ -66,10 +66,14 @@ class RemoteWorkbench(Workbench):
     def _greet(self) -> None:
         self.channel.say(messages.Hello(kernel_id=self.kernel.kernel_id))
 
-    async def fly(self, notebook: Undoable, budget: Budget) -> AsyncGenerator[FlightEvent]:
+    def fly(self, notebook: Undoable, budget: Budget) -> AsyncGenerator[FlightEvent]:
         """The server flies; cells that it keeps are put in and run here. Closing the iterator stops it."""
+        return self.served(self.session.flight(self.cells, budget), notebook)
+
+    async def served(self, wish: Record, notebook: Undoable) -> AsyncGenerator[Any]:
+        """Say it, then do what the server asks for in this notebook, until its flight has ended."""
         begun = False
-        async with contextlib.aclosing(self.session.flight(self.cells, budget)) as stream:
+        async with contextlib.aclosing(self.session.follow(wish)) as stream:
             async for message in stream:
                 match message:
                     case messages.Apply():
@@ -103,7 +107,7 @@ class RemoteWorkbench(Workbench):
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             with contextlib.suppress(MlagentError):
-                self.notebook.latest = await self._server.stamp(self.notebook.remote_path)
+                self.notebook.latest = await self.server.stamp(self.notebook.remote_path)
 
     def mark_as_run(self, cells: tuple[Cell, ...]) -> None:
         """The kernel was there before us: what the notebook says has run, has run."""

@@ -21,8 +21,9 @@ assert _spec is not None and _spec.loader is not None
 server_conftest = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(server_conftest)
 
-engine, source, server, visit = (
-    getattr(server_conftest, name) for name in ("engine", "source", "server", "visit")
+engine, source, trials_factory, trainer, server, visit = (
+    getattr(server_conftest, name)
+    for name in ("engine", "source", "trials_factory", "trainer", "server", "visit")
 )
 
 

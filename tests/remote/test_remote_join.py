@@ -138,7 +138,7 @@ async def test_saving_goes_to_the_server_and_never_over_somebody_elses(joined: A
 
 async def client_writes(workbench: Any, node: Any) -> None:
     """Another program saves through the same server."""
-    server = workbench._server
+    server = workbench.server
     await asyncio.to_thread(server.write_now, "work.ipynb", node)
 
 

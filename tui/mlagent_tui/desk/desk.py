@@ -114,6 +114,7 @@ class Desk:
 
         if not isinstance(message, Connected):
             self.proposer.overhear(message)
+            self.explorer.overhear(message)
         elif not message.there:
             if self.status.kernel is not KernelState.AWAY:
                 self.post(Said(message.sentence, Severity.WARNING))

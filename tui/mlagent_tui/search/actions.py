@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from jupyter_mlagent.search.commands import (
-    SearchChoose,
     SearchCommand,
     SearchHint,
     SearchLook,
@@ -97,18 +96,12 @@ class SearchActions(DeskScreen):
             detail = f"The search ends. {detail}"
 
         def answered(answer: str | None) -> None:
-            if answer == "keep" and self.desk.explorer.searching:
-                self.attempt(self._end_with(node.id))
-            elif answer == "keep":
+            if answer == "keep":
                 self.attempt(self.desk.explorer.keep(node.id))
 
         answers = [Answer("y", "Keep it", "keep"), Answer("c", "Cancel", "cancel")]
         question = f"Put the path to node {node.id} into the notebook?"
         self.app.push_screen(ChoiceScreen(question, answers, detail=detail), answered)
-
-    async def _end_with(self, node: int) -> None:
-        await self.desk.explorer.obey(SearchChoose(node=node))
-        await self.desk.explorer.obey(SearchStop())
 
     def action_export(self) -> None:
         from mlagent_tui.dialogs.line import LineScreen

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mlagent.errors import MlagentError
 from mlagent_tui.desk.bugs import bug_sentence
@@ -38,12 +38,37 @@ class Explorer:
         self.record: SearchRecord | None = None
         self.keeping = False
         """Cells of a path are being put into the notebook and run."""
+        self._elsewhere = False
+        """A search of somebody else is under way."""
         self._door: SearchDoor | None = None
         self._task: asyncio.Task[None] | None = None
 
     @property
     def searching(self) -> bool:
+        return self._working or self._elsewhere
+
+    @property
+    def _working(self) -> bool:
         return self._task is not None and not self._task.done()
+
+    def overhear(self, event: Any) -> None:
+        """Of a search that was started in another front end of the same notebook."""
+        from jupyter_mlagent.search.events import PathChosen, SearchBegan, SearchEvent
+        from jupyter_mlagent.server.messages import Working
+        from mlagent_tui.search.record import SearchRecord
+
+        workbench = self._desk.workbench
+        if self._working:
+            return
+        if isinstance(event, SearchBegan) and workbench is not None:
+            self.record = SearchRecord(event.budget)
+            self._door = _door(workbench, event.budget)
+            self._elsewhere = True
+        if self.record is not None and self._elsewhere and isinstance(event, SearchEvent):
+            self.record.hear(event)
+        if isinstance(event, PathChosen) or (isinstance(event, Working) and not event.searching):
+            self._elsewhere = False
+        self._changed()
 
     def start(self, budget: SearchBudget, width: int, workers: int) -> None:
         """Raises MlagentError while something else is under way."""
@@ -61,7 +86,7 @@ class Explorer:
 
     async def close(self) -> None:
         """End it at once; nothing of it goes into the notebook."""
-        if self.searching and self._task is not None:
+        if self._working and self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
@@ -74,8 +99,14 @@ class Explorer:
         return answer
 
     async def keep(self, node: int) -> None:
-        """Put the path to a node into the notebook, once the search has ended."""
-        if self._desk.busy or self.searching:
+        """Put the path to a node into the notebook; a search under way ends with it."""
+        from jupyter_mlagent.search.commands import SearchChoose, SearchStop
+
+        if self._working:
+            await self.obey(SearchChoose(node=node))
+            await self.obey(SearchStop())
+            return
+        if self._desk.busy:
             raise MlagentError("Something is under way; stop it first.")
         workbench = await self._desk.ready()
         self._task = asyncio.create_task(self._guarded(self._keep(workbench, node)))
@@ -155,6 +186,11 @@ class Explorer:
             await work
         except MlagentError as error:
             self._failed(str(error))
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            self._failed(bug_sentence(error))
         except Exception as error:
             self._failed(bug_sentence(error))
 
@@ -171,11 +207,16 @@ class Explorer:
         self._desk.post(Searched())
 
 
-def _door(workbench: Workbench, budget: SearchBudget, width: int, workers: int) -> SearchDoor:
+def _door(workbench: Workbench, budget: SearchBudget, width: int = 1, workers: int = 1) -> SearchDoor:
+    from jupyter_mlagent.remote.search import RemoteSearch
+    from jupyter_mlagent.remote.workbench import RemoteWorkbench
     from jupyter_mlagent.search.settings import SearchSettings
     from mlagent_tui.search.door import LocalSearch
 
-    return LocalSearch(workbench, budget, SearchSettings(width=width), workers)
+    settings = SearchSettings(width=width)
+    if isinstance(workbench, RemoteWorkbench):
+        return RemoteSearch(workbench, budget, settings, workers)
+    return LocalSearch(workbench, budget, settings, workers)
 
 
 def _took_back(workbench: Workbench) -> None:
