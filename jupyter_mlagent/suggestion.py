@@ -58,7 +58,7 @@ from jupyter_mlagent.records import (
 )
 from jupyter_mlagent.reward.reward import rank, trial_reward
 from jupyter_mlagent.settings import SessionSettings
-from jupyter_mlagent.trial.api import Probe, TrialRunner
+from jupyter_mlagent.trial.api import Probe, TrialRunner, prepared
 
 
 class Suggestion:
@@ -285,8 +285,15 @@ class Suggestion:
         self._to_try.put_nowait(proposal)
 
     async def _try_all(self) -> None:
-        while (proposal := await self._to_try.get()) is not None:
-            await self._try_one(proposal)
+        """While the model writes, copies of the kernel are made ready for what it will propose."""
+        async with prepared(
+            self._trials,
+            self.task.metric,
+            self._settings.limits,
+            allow_unguarded=self._settings.allow_unguarded,
+        ):
+            while (proposal := await self._to_try.get()) is not None:
+                await self._try_one(proposal)
 
     async def _try_one(self, proposal: Proposal) -> None:
         if self._twin is not None and (reason := await self._twin(proposal.code)):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Protocol, runtime_checkable
 
 from jupyter_mlagent.records import Guard, Metric, Record, Trial, TryEngine, Variable
 
@@ -94,3 +95,36 @@ class TrialRunner(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """A `TrialRunner` that can do beforehand what takes long about a trial."""
+
+    async def prepare(
+        self, metric: Metric | None, limits: TrialLimits, *, allow_unguarded: bool = False
+    ) -> None:
+        """Have copies of the kernel wait for the trials to come, as long as the kernel does not change.
+
+        They take memory (tens of megabytes, and what the kernel overwrites meanwhile) until `release`.
+        """
+        ...
+
+    async def release(self) -> None:
+        """End what waits."""
+        ...
+
+
+@contextlib.asynccontextmanager
+async def prepared(
+    trials: TrialRunner, metric: Metric | None, limits: TrialLimits, *, allow_unguarded: bool = False
+) -> AsyncIterator[None]:
+    """While trials are to come: copies of the kernel that wait for them, where the runner can make some."""
+    if not isinstance(trials, Preparing):
+        yield
+        return
+    try:
+        await trials.prepare(metric, limits, allow_unguarded=allow_unguarded)
+        yield
+    finally:
+        await trials.release()

@@ -111,6 +111,22 @@ class KernelTrials:
         done = await self._run(_Request(code, metric, metric_before, limits, guard), take)
         return _trial(done, outputs, guard, metric_before, time.perf_counter() - began)
 
+    async def prepare(
+        self, metric: Metric | None, limits: TrialLimits, *, allow_unguarded: bool = False
+    ) -> None:
+        """A kernel that cannot be asked now, or not be forked, is left as it is."""
+        with contextlib.suppress(KernelError):
+            guard, _ = await self._guard_here()
+            if await self._is_same_machine() and (guard is not Guard.NONE or allow_unguarded):
+                await self._reaped()
+                spec = trial_spec(None, metric, None, limits, tier=guard.value)
+                await call(self._link, "prepare", {"spec": spec})
+
+    async def release(self) -> None:
+        """Returns at once: the kernel may be at work by now, and what waits ends then by itself."""
+        await self._reaped()
+        self._reaping = asyncio.create_task(self._end_ready())
+
     async def cancel(self) -> None:
         if self._pipe is not None:
             self._pipe.abandon()
@@ -156,7 +172,7 @@ class KernelTrials:
                 report, engine, why = {"status": "not_tried", "reason": LOST}, TryEngine.FORK, ""
             finally:
                 self._pipe = None
-        if "pid" in started:
+        if "pid" in started and not started.get("ready"):
             self._reaping = asyncio.create_task(self._reap(started["pid"]))
         return _Done(report, engine, why)
 
@@ -164,6 +180,12 @@ class KernelTrials:
         """See the supervisor's end, which comes a little after its report."""
         with contextlib.suppress(KernelError, asyncio.TimeoutError):
             await call(self._link, "reap", {"pid": pid})
+
+    async def _end_ready(self) -> None:
+        with contextlib.suppress(KernelError, asyncio.TimeoutError):
+            found = await call(self._link, "release", {})
+            if found["pid"] is not None:
+                await self._reap(found["pid"])
 
     async def _reaped(self) -> None:
         reaping, self._reaping = self._reaping, None

@@ -227,10 +227,19 @@ class Job:
             return None, news
         return Standing(told["processes"], told["peak_bytes"], told["effects"]), news
 
-    def hold(self) -> None:
-        """No more requests, no more watching of limits: the trial stays as a node until it, or we, end."""
+    def rest(self) -> None:
+        """Stop watching the limits of a trial that waits."""
         with contextlib.suppress(OSError):
             os.write(self._command, warden.HOLD)
+
+    def wake(self) -> None:
+        """Watch them again."""
+        with contextlib.suppress(OSError):
+            os.write(self._command, warden.WATCH)
+
+    def hold(self) -> None:
+        """No more requests, no more watching of limits: the trial stays as a node until it, or we, end."""
+        self.rest()
         self._fds.remove(self._requests.descriptor)
         os.close(self._requests.descriptor)
         self._poll = select.poll()  # what else was watched may be closed by now, which would wake us for ever

@@ -7,7 +7,9 @@ question.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import pickle
 import sys
 import time
 from dataclasses import dataclass
@@ -47,19 +49,32 @@ class Question:
 
 
 def run(
-    question: Question,
+    question: Question | None,
     namespace: dict[str, Any],
     inheritance: Inheritance,
     ends: TrialEnds,
 ) -> None:
-    """Be the judge in a freshly forked, confined process."""
+    """Be the judge in a freshly forked, confined process; without a question, wait for it first."""
     events = LineWriter(ends.events)
     inheritance.settle(ends)
     # The kernel's streams wait seconds for a thread that this copy lacks; warnings are no part of a score.
     sys.stdout = sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
-    events.send({"kind": "running"})
-    events.send({"kind": "judged", **answer(question, namespace)})
-    os.read(ends.requests, 1)
+    with os.fdopen(ends.requests, encoding="utf-8") as requests:
+        if question is None:
+            told = requests.readline()
+            if not told:
+                return
+            question = pickle.loads(_all_of(ends.payload, json.loads(told)["bytes"]))  # noqa: S301
+        events.send({"kind": "running"})
+        events.send({"kind": "judged", **answer(question, namespace)})
+        requests.read()
+
+
+def _all_of(file: int, size: int) -> bytes:
+    found = b""
+    while len(found) < size:
+        found += os.pread(file, size - len(found), len(found))
+    return found
 
 
 def answer(question: Question, namespace: dict[str, Any]) -> Message:

@@ -5,6 +5,7 @@ live.
 from __future__ import annotations
 
 import os
+import pickle
 import select
 import tempfile
 import time
@@ -15,6 +16,7 @@ from .channel import Outbox
 from .job import Job, Resources, Standing, Work
 from .judge import Question
 from .kernel_state import Inheritance
+from .metric.plan import Plan
 from .outputs import OutputBudget
 from .wire import Message
 
@@ -33,6 +35,7 @@ class Workshop:
     def __init__(self, resources: Resources, parent_pid: int, outbox: Outbox) -> None:
         """`parent_pid`: the process that started this one; when it is gone, so is the reason to go on."""
         self._parent_pid = parent_pid
+        self._private: list[int] = []
         self._jobs: list[Job] = []
         self._payloads: dict[int, int] = {}
         self.serve(resources, outbox)
@@ -43,9 +46,13 @@ class Workshop:
         self._outbox = outbox
         self._budget = OutputBudget(resources.output_bytes)
 
+    def keep_private(self, descriptor: int) -> None:
+        """Of this process; nothing it starts may have it."""
+        self._private.append(descriptor)
+
     def start(self, work: Work, control: int = -1) -> Job:
         payload = _unnamed_file()
-        private = [self._outbox.descriptor, *self._payloads.values()]
+        private = [self._outbox.descriptor, *self._private, *self._payloads.values()]
         for other in self._jobs:
             private += other.descriptors
         job = Job(work, self._resources, payload, private, control)
@@ -97,6 +104,12 @@ class Workshop:
     def ask(self, job: Job, question: Message, deadline: float, *, show: bool = False) -> Message | None:
         """A trial's answer to a question; None when it died or took too long."""
         return self.wait_for(job, "answered", deadline, show=show) if job.request(question) else None
+
+    def _fill(self, job: Job, data: bytes) -> None:
+        """Put into a trial's file what is too large for a message."""
+        written = 0
+        while written < len(data):
+            written += os.pwrite(self._payloads[id(job)], data[written:], written)
 
     def payload(self, job: Job, size: int) -> bytes:
         """What a trial wrote into its file."""
@@ -158,6 +171,8 @@ class Runs(Workshop):
         self._shell = shell
         self._inheritance = inheritance
         self._around = around
+        self._ready_trial: tuple[Plan | None, Job] | None = None
+        self._ready_judge: Job | None = None
 
     @property
     def namespace(self) -> dict[str, Any]:
@@ -170,7 +185,34 @@ class Runs(Workshop):
         text: str = self._shell.transform_cell(code)
         return text
 
+    def make_ready(self, plan: Plan | None) -> None:
+        """Fork what the next trial with this plan will need: its process and, for a metric, a judge's."""
+        if self._ready_trial is None:
+            job = self._start_trial(trial.Order(None, plan))
+            job.rest()
+            self._ready_trial = plan, job
+        if self._ready_judge is None and plan is not None:
+            self._ready_judge = self._start_judge(None)
+            self._ready_judge.rest()
+
+    def finish_used(self) -> None:
+        """End all processes but those that are ready for the next trial."""
+        ready = [self._ready_judge, self._ready_trial[1] if self._ready_trial else None]
+        for job in list(self._jobs):
+            if job not in ready:
+                self.finish(job)
+
     def start_trial(self, order: trial.Order) -> Job:
+        ready, self._ready_trial = self._ready_trial, None
+        if ready is not None:
+            plan, job = ready
+            suits = plan == order.plan and order.shuffle_seed is None
+            if suits and self._hand(job, {"code": order.code, "reseed": order.reseed}):
+                return job
+            self.finish(job)
+        return self._start_trial(order)
+
+    def _start_trial(self, order: trial.Order) -> Job:
         return self.start(
             lambda confinement, ends: trial.run(
                 order, self._shell, self._inheritance, self._around or confinement, ends
@@ -179,7 +221,7 @@ class Runs(Workshop):
 
     def verdict_of(self, question: Question, deadline: float) -> Message:
         """A judge's answer; a `reason` without a `value` when there is none."""
-        job = self.start(lambda _, ends: judge.run(question, self.namespace, self._inheritance, ends))
+        job = self._judge_for(question)
         try:
             answer = self.wait_for(job, "judged", deadline)
             if answer is not None:
@@ -193,6 +235,25 @@ class Runs(Workshop):
             return {"value": None, "reason": "Evaluating the metric needs more memory than a trial may take."}
         reason = ending.failed or "The process that evaluated the metric ended unexpectedly."
         return {"value": None, "reason": reason}
+
+    def _judge_for(self, question: Question) -> Job:
+        job, self._ready_judge = self._ready_judge, None
+        if job is not None:
+            data = pickle.dumps(question)
+            self._fill(job, data)
+            if self._hand(job, {"bytes": len(data)}):
+                return job
+            self.finish(job)
+        return self._start_judge(question)
+
+    def _start_judge(self, question: Question | None) -> Job:
+        return self.start(lambda _, ends: judge.run(question, self.namespace, self._inheritance, ends))
+
+    def _hand(self, job: Job, request: Message) -> bool:
+        """Have a process that was made ready go to work; False when it is gone."""
+        job.inbox.extend(job.poll(0))
+        job.wake()
+        return job.ending is None and job.request(request)
 
 
 def _unnamed_file() -> int:

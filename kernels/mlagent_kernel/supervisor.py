@@ -9,10 +9,11 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import socket
 from dataclasses import asdict
 from typing import Any, NoReturn
 
-from . import guard
+from . import guard, standby
 from .channel import Outbox
 from .forking import fork
 from .job import Ending, Job, Resources, Standing
@@ -21,6 +22,7 @@ from .measuring import Measuring
 from .memory import available_memory
 from .report import report_of
 from .runs import AbandonedError, Runs
+from .standby import Standby
 from .trial import Order
 from .wire import Message, TrialSpec
 
@@ -53,17 +55,54 @@ def _be_supervisor(
     try:
         leave_kernel()
         outbox = Outbox(report_pipe)
-        runs = None
+        runs = Runs(shell, inheritance, resources_of(spec), kernel_pid, outbox, around)
+        _report(spec, runs, outbox)
+        runs.finish_all()
+    finally:
+        os._exit(0)
+
+
+def _report(spec: TrialSpec, runs: Runs, outbox: Outbox) -> None:
+    """Raises AbandonedError when nobody waits for it any more."""
+    try:
+        report = _serve(spec, runs)
+    except AbandonedError:
+        raise
+    except BaseException as failure:  # the host must hear of it, and the kernel's copy must not run on
+        report = {"status": "not_tried", "reason": f"The copy of the kernel failed: {failure!r}"}
+    outbox.send({"kind": "report", **report})
+    outbox.drain()
+
+
+def stand_by(spec: TrialSpec, shell: Any) -> Standby:
+    """Fork a supervisor that waits for trials like `spec`, whose cell is not known yet."""
+    inheritance = Inheritance()
+    kernel_pid = os.getpid()
+    ours, theirs = socket.socketpair()
+    pid = fork()
+    if pid == 0:
+        ours.close()
+        _be_standby(spec, shell, inheritance, kernel_pid, theirs)
+    theirs.close()
+    return Standby(pid, ours, spec)
+
+
+def _be_standby(
+    spec: TrialSpec, shell: Any, inheritance: Inheritance, kernel_pid: int, orders: socket.socket
+) -> NoReturn:
+    try:
+        leave_kernel()
+        quiet = standby.nobody()
+        runs = Runs(shell, inheritance, resources_of(spec), kernel_pid, quiet)
+
+        def serve(wanted: TrialSpec, outbox: Outbox) -> None:
+            runs.serve(resources_of(wanted), outbox)
+            _report(wanted, runs, outbox)
+            runs.serve(resources_of(spec), quiet)
+
         try:
-            runs = Runs(shell, inheritance, resources_of(spec), kernel_pid, outbox, around)
-            report = _serve(spec, runs)
-        except AbandonedError:
-            os._exit(0)
-        except BaseException as failure:  # the host must hear of it, and the kernel's copy must not run on
-            report = {"status": "not_tried", "reason": f"The copy of the kernel failed: {failure!r}"}
-        outbox.send({"kind": "report", **report})
-        outbox.drain()
-        if runs is not None:
+            standby.wait_and_serve(spec, runs, orders, serve)
+        finally:
             runs.finish_all()
     finally:
         os._exit(0)

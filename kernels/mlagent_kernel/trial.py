@@ -7,7 +7,7 @@ import copy
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +30,8 @@ _MOST_HELD_BYTES = 64 << 20
 class Order:
     """What a trial is to do."""
 
-    code: str
+    code: str | None
+    """None: what to run, and `reseed`, come as the first request to a trial that was made ready for it."""
     plan: Plan | None = None
     """How the metric will be read, if there is one."""
     reseed: int | None = None
@@ -47,24 +48,31 @@ def run(
     sink = OutputSink(events)
     redirect(sink, {"stdout": ends.stdout, "stderr": ends.stderr})
     copied = ShellCopy(shell, sink)
-    if order.reseed is not None:
-        reseed(order.reseed)
     if order.shuffle_seed is not None and order.plan is not None:
         truth, columns = order.plan.truth, order.plan.truth_columns
         before = _copies(shell.user_ns, truth) or {}
         rereading.install(shell.user_ns, before, truth, order.shuffle_seed, columns)
         labels.shuffle(labels.find(shell.user_ns, truth, columns), order.shuffle_seed)
     clerk = Clerk(shell.user_ns, order.plan, ends.payload) if order.plan is not None else None
-    events.send({"kind": "running"})
-    finished, failure = cell.run(copied, order.code)
-    with contextlib.suppress(Exception):
-        sys.stdout.flush()
-        sys.stderr.flush()
-    sink.flush()
-    finished["blocked"] = confinement.blocked_reason(failure) if failure is not None else None
-    finished["observations"] = confinement.observations()
-    events.send(finished)
-    _serve(ends, events, clerk)
+    with os.fdopen(ends.requests, encoding="utf-8") as requests:
+        code, seed = order.code, order.reseed
+        if code is None:
+            told = requests.readline()
+            if not told:
+                return
+            code, seed = json.loads(told)["code"], json.loads(told)["reseed"]
+        if seed is not None:
+            reseed(seed)
+        events.send({"kind": "running"})
+        finished, failure = cell.run(copied, code)
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        sink.flush()
+        finished["blocked"] = confinement.blocked_reason(failure) if failure is not None else None
+        finished["observations"] = confinement.observations()
+        events.send(finished)
+        _serve(requests, events, clerk)
 
 
 def reseed(seed: int) -> None:
@@ -76,13 +84,12 @@ def reseed(seed: int) -> None:
         numpy.random.seed(seed % (1 << 32))
 
 
-def _serve(ends: TrialEnds, events: LineWriter, clerk: Clerk | None) -> None:
+def _serve(requests: Iterable[str], events: LineWriter, clerk: Clerk | None) -> None:
     """Answer one question a line until the supervisor closes the pipe."""
-    with os.fdopen(ends.requests, encoding="utf-8") as requests:
-        for line in requests:
-            question = json.loads(line)
-            answer = clerk.answer(question) if clerk is not None else {}
-            events.send({"kind": "answered", **answer})
+    for line in requests:
+        question = json.loads(line)
+        answer = clerk.answer(question) if clerk is not None else {}
+        events.send({"kind": "answered", **answer})
 
 
 class Clerk:

@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 from . import guard
 from .channel import LineWriter
 
-KILL, STANDING, HOLD = b"k", b"s", b"h"
+KILL, STANDING, HOLD, WATCH = b"k", b"s", b"h", b"w"
 _POLL_SECONDS = 0.02
 _HELD_SECONDS, _HELD_POLL_SECONDS = 3600.0, 0.5
 """For an idle state: woken by its end where the system can, else looking now and then."""
@@ -45,8 +45,8 @@ class Warrant:
     disk_bytes: int
     processes: int
     command: int
-    """Read end: STANDING asks how the trial stands; HOLD stops watching one that became an idle state; KILL,
-    or the end of the stream, ends it.
+    """Read end: STANDING asks how the trial stands; HOLD stops watching one that is idle, WATCH takes it up
+    again; KILL, or the end of the stream, ends it.
     """
     status: int
     """Write end: `started`, `standing` and `ended` messages for the supervisor."""
@@ -168,6 +168,9 @@ def _watch(
             order = os.read(warrant.command, 1)
             if order == HOLD:
                 pause = _HELD_POLL_SECONDS if exited is None else _HELD_SECONDS
+                continue
+            if order == WATCH:
+                pause = _POLL_SECONDS
                 continue
             if order != STANDING:
                 # A cell that is late since it started too many processes shall be told that.

@@ -21,7 +21,7 @@ import pytest_asyncio
 
 from jupyter_mlagent.kernel import LocalKernel
 from jupyter_mlagent.records import Direction, Metric, Trial
-from jupyter_mlagent.trial.api import TrialLimits
+from jupyter_mlagent.trial.api import TrialLimits, prepared
 from jupyter_mlagent.trial.link import ClientLink
 from jupyter_mlagent.trial.runner import KernelTrials
 
@@ -167,9 +167,16 @@ class Arena:
 
     async def attempt(self, source: str, metric: Metric | None = None, **limits: Any) -> Trial:
         settings = {"seconds": 20.0, "memory_bytes": 1 << 30, "disk_bytes": 64 << 20, **limits}
-        return await self.trials.try_cell(
-            source, metric, TrialLimits(**settings), metric_before=self.accuracy if metric else None
-        )
+        before = self.accuracy if metric else None
+        return await self.trials.try_cell(source, metric, TrialLimits(**settings), metric_before=before)
+
+    async def attempt_in_ready_copy(self, source: str, metric: Metric | None = None, **limits: Any) -> Trial:
+        """The same in a copy of the kernel that was made before it was known what to try."""
+        settings = {"seconds": 20.0, "memory_bytes": 1 << 30, "disk_bytes": 64 << 20, **limits}
+        async with prepared(self.trials, metric, TrialLimits(**settings)):
+            trial = await self.attempt(source, metric, **limits)
+        await self.trials.close()  # what waits has ended
+        return trial
 
     async def kernel_state(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(
@@ -278,12 +285,14 @@ def hostile_cells() -> list[HostileCell]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """`hostile`: every cell for the strongest guard, the core ones for the others."""
+    """`hostile`: every cell for the strongest guard, the core ones for the others; nearly all are slow in a
+    copy made ready, which differs in when it is forked only."""
     if "hostile" not in metafunc.fixturenames:
         return
     strongest = "namespaces" in metafunc.function.tiers
+    few = not strongest or getattr(metafunc.function, "few", False)
     chosen = [cell for cell in CELLS if strongest or cell.core or cell.everywhere]
-    slow = {cell.name for cell in chosen if cell.slow or not (strongest or cell.everywhere)}
+    slow = {cell.name for cell in chosen if cell.slow or (few and not cell.everywhere)}
     parameters = [
         pytest.param(cell, id=cell.name, marks=[pytest.mark.slow] if cell.name in slow else [])
         for cell in chosen

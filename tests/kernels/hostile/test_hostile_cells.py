@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -85,12 +86,12 @@ def differences(before: Any, now: Any, where: str = "") -> list[str]:
     return [f"{where}: {before!r:.200} -> {now!r:.200}"]
 
 
-async def attack(arena: Any, cell: Any) -> None:
+async def attack(arena: Any, cell: Any, attempt: Callable[..., Awaitable[Trial]]) -> None:
     if cell.before:
         await arena.run(cell.before)
     kernel, disk = await arena.kernel_state(), arena.disk_state()
     metric = arena.metric if cell.value else None
-    trial = await asyncio.wait_for(arena.attempt(cell.cell, metric, **cell.limits), _PATIENCE_SECONDS)
+    trial = await asyncio.wait_for(attempt(cell.cell, metric, **cell.limits), _PATIENCE_SECONDS)
     wrong = complaints(cell, trial, arena)
     wrong += differences(kernel, await arena.kernel_state(), "kernel")
     wrong += differences(disk, arena.disk_state(), "disk")
@@ -108,12 +109,18 @@ async def attack(arena: Any, cell: Any) -> None:
 
 
 async def test_hostile_cell(arena: Any, hostile: Any) -> None:
-    await attack(arena, hostile)
+    await attack(arena, hostile, arena.attempt)
+
+
+async def test_hostile_cell_in_a_copy_made_ready(arena: Any, hostile: Any) -> None:
+    await attack(arena, hostile, arena.attempt_in_ready_copy)
 
 
 async def test_hostile_cell_where_namespaces_are_forbidden(arena: Any, hostile: Any) -> None:
-    await attack(arena, hostile)
+    await attack(arena, hostile, arena.attempt)
 
 
 test_hostile_cell.tiers = ["namespaces"]  # type: ignore[attr-defined]
+test_hostile_cell_in_a_copy_made_ready.tiers = ["namespaces"]  # type: ignore[attr-defined]
+test_hostile_cell_in_a_copy_made_ready.few = True  # type: ignore[attr-defined]
 test_hostile_cell_where_namespaces_are_forbidden.tiers = ["landlock"]  # type: ignore[attr-defined]
