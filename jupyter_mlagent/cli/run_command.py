@@ -67,6 +67,14 @@ def command(
         bool,
         typer.Option("--no-insights", help="With --search: draw on nothing from your earlier notebooks."),
     ] = False,
+    reasoning: Annotated[
+        bool | None,
+        typer.Option(
+            "--reasoning/--no-reasoning",
+            help="With --search: ask for a short analysis before cells are written; models from 1B on are.",
+            show_default=False,
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT.ipynb if it exists.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Answer with one JSON object.")] = False,
 ) -> None:
@@ -77,7 +85,9 @@ def command(
     ends the search and keeps its best. At the end the new notebook is run from the top in a fresh kernel, as
     a check.
     """
-    wishes = _search_wishes(search, workers, steps, report, resume, insights=not no_insights)
+    wishes = _search_wishes(
+        search, workers, steps, report, resume, insights=not no_insights, reasoning=reasoning
+    )
     target = out or notebook.with_name(f"{notebook.stem}-improved.ipynb")
     check_target(target, overwrite)
     answer = options.run_async(
@@ -115,10 +125,11 @@ def _search_wishes(
     resume: Path | None,
     *,
     insights: bool,
+    reasoning: bool | None,
 ) -> SearchWishes | None:
     """None without --search, which the other options of a search need."""
     if not search:
-        for option, value in (("--report", report), ("--resume", resume)):
+        for option, value in (("--report", report), ("--resume", resume), ("--reasoning", reasoning)):
             if value is not None:
                 raise typer.BadParameter(f"{option} needs --search.")
         return None
@@ -126,7 +137,9 @@ def _search_wishes(
         raise typer.BadParameter("--report is a .html or .json file in a folder that exists.")
     from jupyter_mlagent.cli.search import SearchWishes
 
-    return SearchWishes(workers=workers, steps=steps, report=report, resume=resume, insights=insights)
+    return SearchWishes(
+        workers=workers, steps=steps, report=report, resume=resume, insights=insights, reasoning=reasoning
+    )
 
 
 def check_target(target: Path, overwrite: bool) -> None:

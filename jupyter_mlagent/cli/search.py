@@ -27,6 +27,7 @@ class SearchWishes(Record):
     report: Path | None = None
     resume: Path | None = None
     insights: bool = True
+    reasoning: bool | None = None
 
 
 async def fly_search(
@@ -37,7 +38,7 @@ async def fly_search(
     flight = SearchFlight(
         workbench,
         SearchBudget(seconds=budget.seconds, steps=wishes.steps),
-        SearchSettings(width=budget.candidates, seed=budget.seed or 0),
+        SearchSettings(width=budget.candidates, seed=budget.seed or 0, reasoning=wishes.reasoning),
         workers=wishes.workers,
         log=wishes.resume,
         insights=wishes.insights,

@@ -33,6 +33,8 @@ def test_a_search_writes_its_best_path_and_its_tree(mlagent, notebook, endpoint,
 def test_a_report_without_a_search_is_refused(mlagent, notebook) -> None:
     done = mlagent("run", notebook, "--report", "tree.html")
     assert done.returncode == 2 and "--search" in done.stderr
+    done = mlagent("run", notebook, "--no-reasoning")
+    assert done.returncode == 2 and "--search" in done.stderr
     done = mlagent("run", notebook, "--search", "--report", "tree.txt")
     assert done.returncode == 2 and ".html" in done.stderr
 

@@ -7,9 +7,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import psutil
+import pytest
 
 from jupyter_mlagent.autopilot import FlightEnded, StepKept
 from jupyter_mlagent.engine.fake import ScriptedEngine
+from jupyter_mlagent.engine.open import open_engine
+from jupyter_mlagent.errors import ModelError
 from jupyter_mlagent.events import Notice
 from jupyter_mlagent.records import Direction
 from jupyter_mlagent.search.events import NodeAdded, PathChosen, SearchEnded
@@ -105,3 +108,28 @@ async def test_what_the_person_edits_meanwhile_stays_and_is_told_of(tmp_path: Pa
     assert [step.candidate.proposal.code in sources for step in kept] == [True] * len(kept)
     end = of_kind(events, FlightEnded)[0]
     assert end.kept == len(kept) == 1 and end.metric_end == 5.0  # 1 + 3, measured in the kernel as it is
+
+
+@pytest.mark.model
+async def test_it_goes_on_after_the_models_process_was_killed(tmp_path: Path) -> None:
+    """What the smallest model proposes is seldom right; that it is asked and tried again is what counts."""
+    try:
+        engine = open_engine("smollm2-135m")
+    except ModelError as error:
+        pytest.skip(str(error))
+    wishes = SearchSettings(least_distance=0.0)
+    events = []
+    try:
+        async with open_workbench(
+            write(tmp_path), engine=engine, settings=SessionSettings(allow_unguarded=True)
+        ) as workbench:
+            await workbench.run_notebook()
+            workbench.session.set_metric(workbench.cells, METRIC, Direction.MINIMIZE)
+            flight = SearchFlight(workbench, SearchBudget(steps=2), wishes)
+            async for event in flight.events():
+                events.append(event)
+                if isinstance(event, NodeAdded) and event.node.id == 1:
+                    psutil.Process((await engine.info()).worker_pid).kill()
+    finally:
+        await engine.close()
+    assert len(of_kind(events, NodeAdded)) == 2 and of_kind(events, FlightEnded)
