@@ -34,11 +34,10 @@ CODES = (
     "model = Grid()",
     "model = Undone()",
 )
+NOTEBOOK = "/home/me/book.ipynb"
 
 
-def keep(
-    journal: Journal, codes: tuple[str, ...] = CODES, notebook: str = "/home/me/book.ipynb"
-) -> dict[str, int]:
+def keep(journal: Journal, codes: tuple[str, ...] = CODES) -> dict[str, int]:
     """A request with a candidate for each code; code -> step id."""
     proposals = [
         Proposal(
@@ -57,7 +56,7 @@ def keep(
             session_id="s",
             parent_step=None,
             state=State(
-                notebook=notebook, cells=(Cell(id="c1", kind="code", source="x = 1"),), metric_value=0.5
+                notebook=NOTEBOOK, cells=(Cell(id="c1", kind="code", source="x = 1"),), metric_value=0.5
             ),
             task=Task(metric=Metric(expression="f1(y, p)", direction=Direction.MAXIMIZE)),
             operator=Operator.IMPROVE,
