@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from local_rl.explore.diversity import Diversity, Sampled, diversity
 from local_rl.scoreboard.records import EvaluationConfig, Trajectory
 from local_rl.scoreboard.statistics import Comparison, Spread, TaskResult, by_task, overall_gain
 
@@ -17,6 +18,8 @@ _COLUMNS = (
     "best gain",
     "valid",
     "improving",
+    "families",
+    "programs",
     "s/step",
     "tokens/step",
     "errors",
@@ -32,9 +35,21 @@ def markdown(config: EvaluationConfig, trajectories: Sequence[Trajectory]) -> st
     runs = max((result.runs for result in results), default=0)
     header = [name.format(k=runs) for name in _COLUMNS]
     lines = [headline(config, runs), "", _row(header), _row(["---"] * len(header))]
-    lines += [_row(_cells(result, runs)) for result in results]
+    varied = first_steps(trajectories)
+    lines += [_row(_cells(result, runs, varied[result.task, result.notebook])) for result in results]
     lines += ["", f"Mean relative gain over {len(results)} rows: {percent(overall_gain(results))}."]
     return "\n".join(lines) + "\n"
+
+
+def first_steps(trajectories: Sequence[Trajectory]) -> dict[tuple[str, str], Diversity]:
+    """By task and notebook: all runs begin in the same state, so their first samples are samples of one."""
+    samples: dict[tuple[str, str], list[Sampled]] = {}
+    for trajectory in trajectories:
+        found = samples.setdefault((trajectory.task, trajectory.notebook), [])
+        for step in trajectory.steps[:1]:
+            found += [Sampled(code=cell.code, status=cell.status, reward=cell.reward) for cell in step.tried]
+            found += [Sampled() for _ in step.malformed]
+    return {key: diversity(found) for key, found in samples.items()}
 
 
 def headline(config: EvaluationConfig, runs: int) -> str:
@@ -69,7 +84,7 @@ def name_of(result: TaskResult) -> str:
     return result.task if stem == "starter" else f"{result.task} ({stem})"
 
 
-def _cells(result: TaskResult, runs: int) -> list[str]:
+def _cells(result: TaskResult, runs: int, varied: Diversity) -> list[str]:
     arrow = "↑" if result.direction.sign > 0 else "↓"
     errors = ", ".join(f"{kind} {count}" for kind, count in list(result.errors.items())[:_SHOWN_ERRORS])
     short = f" ({result.runs} runs)" if result.runs < runs else ""
@@ -83,6 +98,8 @@ def _cells(result: TaskResult, runs: int) -> list[str]:
         f"{result.best_gain:+.1%}",
         f"{result.valid:.0%}",
         f"{result.improving:.0%}",
+        f"{len(varied.families)} in {varied.samples}",
+        f"{varied.programs} in {varied.samples}",
         f"{result.step_seconds.mean:.1f}",
         f"{result.step_tokens.mean:.0f}",
         errors or "none",
