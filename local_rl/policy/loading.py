@@ -112,7 +112,7 @@ def load_policy(
 
 
 def choose_precision(wanted: Precision) -> Precision:
-    """What `auto` means on this machine. Emulated bfloat16 is many times slower than float32."""
+    """What `auto` means on this machine: emulated bfloat16 is slower than float32."""
     if wanted is not Precision.AUTO:
         return wanted
     if on_gpu():
