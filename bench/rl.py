@@ -92,6 +92,7 @@ class Bench:
 
     def _updates(self, config: StepsConfig, skip: int) -> Measured:
         """Seconds and samples of an update, the first `skip` left out."""
+        from local_rl.steps.hooks import StepHooks
         from local_rl.steps.trainer import StepTrainer
 
         with self._lab(config) as (policy, lab, background, folder):
@@ -106,9 +107,11 @@ class Bench:
                 sampled.append(sum(group.sampled_tokens for group in groups))
                 return groups
 
+            ended: list[float] = []
             trainer = StepTrainer(policy, config, sample, folder / "checkpoints")
+            trainer.add_callback(StepHooks(lambda _update: ended.append(time.perf_counter()) is not None))
             trainer.train()
-            seconds = time.perf_counter() - began[skip]
+            seconds = ended[-1] - began[skip]
         count = len(began) - skip
         return Measured(seconds / count, config.batch, sum(sampled[skip:]) / count)
 
