@@ -107,7 +107,9 @@ class KeepConfig:
 
 @dataclass(frozen=True)
 class ExploreConfig:
-    finetune: FinetuneConfig = field(default_factory=FinetuneConfig, metadata={"help": "Of the student."})
+    finetune: FinetuneConfig = field(
+        default_factory=lambda: FinetuneConfig(replies_per_row=4), metadata={"help": "Of the student."}
+    )
     collect: CollectConfig = field(default_factory=CollectConfig, metadata={"help": "Of the exploration."})
     keep: KeepConfig = field(default_factory=KeepConfig, metadata={"help": "Of what is learned from."})
     data: str = field(

@@ -61,7 +61,7 @@ class ExploreRecipe:
                 *([f"{len(examples)} examples are there, your own steps included."] if examples else []),
             ),
             data_fingerprint=_fingerprint(config),
-            reply_tokens=320,
+            reply_tokens=256,
             prompt_tokens=config.keep.prompt_tokens,
             replies=config.finetune.replies_per_row,
         )
