@@ -164,8 +164,10 @@ def _configured(recipe: Recipe, path: Path | None) -> Any:
         return recipe.config_type()
     try:
         text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise TrainingError(f"The config {path} cannot be read ({error}).") from None
+    except OSError as error:
+        raise TrainingError(f"The config {path} cannot be read ({error.strerror}).") from None
+    except UnicodeDecodeError:
+        raise TrainingError(f"The config {path} is no text in UTF-8.") from None
     return from_toml(recipe.config_type, text, str(path))
 
 

@@ -149,8 +149,11 @@ def all_runs() -> list[RunFolder]:
 def find_run(name: str) -> RunFolder:
     """By name or path; raises TrainingError."""
     given = Path(name).expanduser()
-    folder = RunFolder(given if given.is_dir() else runs_dir() / name)
-    folder.facts()
+    folder = RunFolder(given if (given / FACTS_FILE).is_file() else runs_dir() / name)
+    if not (folder.path / FACTS_FILE).is_file():
+        raise TrainingError(
+            f"There is no run called '{name}'; `mlagent train list` shows those that there are."
+        )
     return folder
 
 

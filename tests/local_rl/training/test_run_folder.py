@@ -56,7 +56,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
 def test_a_run_is_found_by_its_name_and_an_unknown_one_is_said(folder: RunFolder) -> None:
     assert find_run(folder.name).facts().base_model == "m"
     assert [run.name for run in all_runs()] == [folder.name]
-    with pytest.raises(TrainingError, match="no training run"):
+    with pytest.raises(TrainingError, match="no run called 'nonsense'"):
         find_run("nonsense")
 
 
