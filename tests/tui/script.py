@@ -162,7 +162,11 @@ class ScriptedKernel:
     async def restart(self) -> None:
         self.restarted += 1
 
-    pid = None
+    pid: int | None = None
+    alive = True
+
+    async def is_alive(self) -> bool:
+        return self.alive
 
     async def link_client(self) -> None:
         return None

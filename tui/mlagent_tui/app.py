@@ -67,6 +67,7 @@ class MlagentApp(App[str | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q,ctrl+q", "leave", "Quit", key_display="q", id="quit"),
         Binding("question_mark,f1", "help", "Help", key_display="?", id="help"),
+        Binding("ctrl+z", "suspend_process", "Suspend", show=False, id="suspend"),
         Binding("comma", "settings", "Settings", show=False, id="settings"),
     ]
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from jupyter_mlagent.workbench import Workbench
     from mlagent_tui.desk.running import Runner
 
+DIED_IDLE = "The kernel died while nothing ran in it (killed, or out of memory)."
+
 
 class Desk:
     """`preview` shows the file at once, `open` reads it, `serve` runs kernel and model until `close`."""
@@ -242,6 +244,15 @@ class Desk:
             raise
         self.runner.forget()
         self._kernel(KernelState.IDLE)
+
+    async def look_at_kernel(self) -> None:
+        """Notice a kernel that was killed while nothing ran in it."""
+        workbench = self.workbench
+        if workbench is None or self.status.kernel is not KernelState.IDLE or self.kernel_pid is None:
+            return
+        alive = await workbench.kernel.is_alive()
+        if not alive and self.workbench is workbench and self.status.kernel is KernelState.IDLE:
+            self.kernel_died(DIED_IDLE)
 
     def kernel_died(self, sentence: str) -> None:
         self._kernel(KernelState.DEAD, sentence)

@@ -23,8 +23,8 @@ from mlagent_tui.proposals.actions import ProposalActions
 from mlagent_tui.proposals.panel import ProposalPanel
 from mlagent_tui.statusline import StatusLine
 
-DISK_SECONDS = 2.0
-"""Between two looks at whether another program wrote the file."""
+LOOK_SECONDS = 2.0
+"""Between two looks at whether another program wrote the file, or ended the kernel."""
 
 
 class NotebookScreen(CellActions, ProposalActions):
@@ -65,7 +65,7 @@ class NotebookScreen(CellActions, ProposalActions):
         self.view.focus()
         self._show_status()
         self.mlagent.news.subscribe(self, self.heard)
-        self.set_interval(DISK_SECONDS, self._look_at_disk)
+        self.set_interval(LOOK_SECONDS, self._look_around)
 
     def on_resize(self) -> None:
         self._show_status()
@@ -98,7 +98,8 @@ class NotebookScreen(CellActions, ProposalActions):
         desk = self.desk
         self.query_one(StatusLine).show(desk.path, desk.status, modified=desk.modified)
 
-    def _look_at_disk(self) -> None:
+    def _look_around(self) -> None:
+        self.run_worker(self.desk.look_at_kernel(), group="look", exclusive=True)
         document = self.desk.document
         if document is not None and self.is_current and document.changed_on_disk():
             self.ask_about_disk()
