@@ -51,12 +51,12 @@ def list_adapters() -> None:
 def show(name: NameArgument) -> None:
     """What an adapter was made from, and with which settings."""
     from local_rl.adapters.active import active_name
-    from local_rl.adapters.judge import evaluation_of, held_out_score
+    from local_rl.adapters.judge import held_out_score
     from local_rl.adapters.store import find_adapter
 
     adapter, console = find_adapter(name), Console(soft_wrap=True)
     record = adapter.record
-    score = held_out_score(evaluation_of(record.name, record.base_sha256))
+    score = held_out_score(record.name, record.base_sha256)
     in_use = active_name(record.base_sha256) == record.name
     rows = {
         "In use": "yes" if in_use else "no",

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from jupyter_mlagent import __version__, paths
+from jupyter_mlagent.engine.active import BUNDLED
 from jupyter_mlagent.engine.catalog import ModelFile
 from jupyter_mlagent.records import Record
 from jupyter_mlagent.training_events import AdapterComparison, TaskComparison
@@ -37,12 +38,17 @@ class JudgeConfig(Record):
     seed: int = 0
     trial_seconds: float = 60.0
 
+    @property
+    def title(self) -> str:
+        """Equal for evaluations that can be compared; with more runs one of them is only gone on with."""
+        return f"{self.steps}-steps-{self.candidates}-candidates-seed-{self.seed}"
 
-def evaluation_of(name: str | None, base_sha256: str) -> Results:
-    """Where the scores of an adapter are, of the base itself for None."""
-    if name is None or name == "bundled":
-        return Results(paths.adapters_dir() / f".{name or 'base'}-{base_sha256[:16]}" / EVALUATION_FOLDER)
-    return Results(find_adapter(name).evaluation)
+
+def evaluations_of(name: str | None, base_sha256: str) -> Path:
+    """The folder of an adapter's evaluations, of the base's own for None: one for each way of judging."""
+    if name is None or name == BUNDLED:
+        return paths.adapters_dir() / f".{name or 'base'}-{base_sha256[:16]}" / EVALUATION_FOLDER
+    return find_adapter(name).evaluation
 
 
 async def measure(
@@ -61,7 +67,7 @@ async def measure(
 
     folders = list(tasks(Split.HELD_OUT))
     jobs = jobs_for(folders, config.runs, starter=True, late=True)
-    results = evaluation_of(name, base_sha256)
+    results = Results(evaluations_of(name, base_sha256) / config.title)
     engine = open_engine(base.name if base.spec is not None else str(base.path))
     try:
         await engine.start()
@@ -82,17 +88,19 @@ async def measure(
 
 
 def compare_stored(candidate: Adapter) -> AdapterComparison:
-    """From what was measured of both; raises AdapterError where one of them was not judged yet."""
+    """From what was measured of both in the same way; raises AdapterError where nothing was."""
     base = candidate.record.base_sha256
     active = active_name(base)
-    theirs, ours = evaluation_of(active, base).read(), Results(candidate.evaluation).read()
-    if not ours or not theirs:
+    ours, theirs = _measured(candidate.evaluation), _measured(evaluations_of(active, base))
+    pairs = [(ours[title], theirs[title]) for title in ours if title in theirs]
+    if not pairs:
         unjudged = candidate.name if not ours else active or "the base model"
         raise AdapterError(
             f"{unjudged} was not judged on the held-out tasks yet; do so with: "
             f"mlagent adapters compare {candidate.name}"
         )
-    return comparison(candidate.name, active, ours, theirs)
+    most = max(pairs, key=lambda pair: min(len(pair[0]), len(pair[1])))
+    return comparison(candidate.name, active, *most)
 
 
 def comparison(
@@ -132,11 +140,18 @@ def comparison(
     )
 
 
-def held_out_score(results: Results) -> float | None:
-    """Mean relative gain over tasks; None where nothing was measured."""
-    found = _gains(results.read())
+def held_out_score(name: str | None, base_sha256: str) -> float | None:
+    """Mean relative gain over tasks, where most was measured; None where nothing was."""
+    measured = _measured(evaluations_of(name, base_sha256)).values()
+    found = _gains(max(measured, key=len, default=[]))
     means = [math.fsum(gains) / len(gains) for gains in found.values()]
     return math.fsum(means) / len(means) if means else None
+
+
+def _measured(folder: Path) -> dict[str, list[Trajectory]]:
+    """By the way of judging."""
+    found = {path.name: Results(path).read() for path in sorted(folder.glob("*")) if path.is_dir()}
+    return {title: trajectories for title, trajectories in found.items() if trajectories}
 
 
 def _by_task(ours: Sequence[Trajectory], theirs: Sequence[Trajectory]) -> tuple[TaskComparison, ...]:

@@ -65,7 +65,7 @@ class Adapter:
 
     @property
     def evaluation(self) -> Path:
-        """What `mlagent adapters compare` measured."""
+        """What `mlagent adapters compare` measured, a folder for each way of judging."""
         return self.folder / EVALUATION_FOLDER
 
 

@@ -121,7 +121,7 @@ def adapter_list() -> list[AdapterInfo]:
     """Of this machine, the one that comes with the package included, newest first."""
     from local_rl.adapters.active import active_name
     from local_rl.adapters.bundled import bundled
-    from local_rl.adapters.judge import evaluation_of, held_out_score
+    from local_rl.adapters.judge import held_out_score
     from local_rl.adapters.store import all_adapters
 
     found = []
@@ -134,7 +134,7 @@ def adapter_list() -> list[AdapterInfo]:
                 kind=record.kind,
                 created=record.created,
                 active=active_name(record.base_sha256) == record.name,
-                held_out_score=held_out_score(evaluation_of(record.name, record.base_sha256)),
+                held_out_score=held_out_score(record.name, record.base_sha256),
                 steps=record.steps,
                 note=record.note,
                 gguf=str(adapter.gguf),

@@ -16,7 +16,7 @@ from jupyter_mlagent.records import Direction
 from jupyter_mlagent.training_events import TrainingKind
 from local_rl.adapters.active import active_name, roll_back, use
 from local_rl.adapters.command import app
-from local_rl.adapters.judge import comparison, held_out_score
+from local_rl.adapters.judge import JudgeConfig, comparison, evaluations_of, held_out_score
 from local_rl.adapters.making import give_away, take_in
 from local_rl.adapters.promotion import promote, roll_back_latest
 from local_rl.adapters.store import (
@@ -196,20 +196,22 @@ def test_promotion_needs_both_to_be_judged_and_uses_what_was_measured() -> None:
     candidate = make("candidate")
     with pytest.raises(AdapterError, match="mlagent adapters compare candidate"):
         promote("candidate")
-    for one in gains(a=0.5, b=0.4, c=0.6):
-        Results(candidate.evaluation).folder.mkdir(exist_ok=True)
-        Results(candidate.evaluation).add(one)
+
+    def judged(name: str | None, config: JudgeConfig, trajectories: list[Trajectory]) -> None:
+        results = Results(evaluations_of(name, BASE) / config.title)
+        results.folder.mkdir(parents=True)
+        for one in trajectories:
+            results.add(one)
+
+    judged("candidate", JudgeConfig(), gains(a=0.5, b=0.4, c=0.6))
+    judged(None, JudgeConfig(steps=1), gains(a=0.1, b=0.1, c=0.1))
     with pytest.raises(AdapterError, match="the base model was not judged"):
         promote("candidate")
-    from local_rl.adapters.judge import evaluation_of
-
-    base = evaluation_of(None, BASE)
-    base.folder.mkdir(parents=True)
-    for one in gains(a=0.1, b=0.1, c=0.1):
-        base.add(one)
+    judged(None, JudgeConfig(), gains(a=0.1, b=0.1, c=0.1))
     promote("candidate")
-    assert active_name(BASE) == "candidate"
-    assert held_out_score(Results(candidate.evaluation)) == pytest.approx(0.5, abs=0.01)
+    assert (active_name(BASE), candidate.name) == ("candidate", "candidate")
+    assert held_out_score("candidate", BASE) == pytest.approx(0.5, abs=0.01)
+    assert held_out_score(None, OTHER) is None
     with pytest.raises(AdapterError, match="in use already"):
         promote("candidate")
 

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.rl, pytest.mark.model]
 
-QUANTIZATION = 0.15
-"""Nats a token: the engine multiplies in 8 bits, the trainer in 32."""
+QUANTIZATION = 0.3
+"""Nats a token at most: the engine multiplies in 8 bits, the trainer in 32, and random adapters are rough."""
+SHARE = 0.3
+"""Of the adapter's effect, at most: rows in a wrong order would differ by as much as the effect."""
 MESSAGES = (
     ChatMessage(role="system", content="You write the next cell of a notebook."),
     ChatMessage(role="user", content="The metric is now 0.81. Write the next cell: train a better model."),
@@ -82,8 +84,9 @@ async def check_round_trip(policy: Policy, folder: Path, modules: tuple[str, ...
     with_adapter = trainer_log_probabilities(policy, sample)
     with policy.model.disable_adapter():
         without = trainer_log_probabilities(policy, sample)
-    assert mean_difference(sample.logprobs, with_adapter) < QUANTIZATION, modules
-    assert mean_difference(sample.logprobs, without) > 3 * QUANTIZATION, modules
+    effect = mean_difference(with_adapter, without)
+    assert effect > 0.5, modules
+    assert mean_difference(sample.logprobs, with_adapter) < min(QUANTIZATION, SHARE * effect), modules
 
 
 SIZES = {"q_proj": 0.6, "k_proj": 0.6, "v_proj": 0.15, "o_proj": 0.1, "gate_proj": 0.1, "up_proj": 0.1}
