@@ -8,19 +8,13 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 
-import msgspec
-
-from jupyter_mlagent.agent.families import classify
 from jupyter_mlagent.agent.memory import MemoryEntry
 from jupyter_mlagent.agent.operators import choose_operator
 from jupyter_mlagent.agent.prompt import GUIDED
-from jupyter_mlagent.agent.situation import read_situation
 from jupyter_mlagent.engine.api import Engine
 from jupyter_mlagent.errors import KernelError, MlagentError
 from jupyter_mlagent.events import Failed, Ranked
 from jupyter_mlagent.records import Anchor, Operator, Proposal, Record, TrialStatus, source_hash
-from jupyter_mlagent.reward.reward import trial_reward
-from jupyter_mlagent.reward.roles import Roles, roles
 from jupyter_mlagent.settings import SessionSettings
 from jupyter_mlagent.suggestion import Suggestion
 from jupyter_mlagent.trial.api import TrialLimits
@@ -28,11 +22,11 @@ from local_rl.environment.environment import Environment, EnvSettings
 from local_rl.environment.scheduler import Scheduler
 from local_rl.environment.states import EnvState
 from local_rl.environment.trials import StateTrials
+from local_rl.explore.asking import cooked, remembered_of, rows_of
 from local_rl.explore.config import CollectConfig
 from local_rl.explore.hinted import HintedEngine
 from local_rl.explore.ideas import idea_pool
 from local_rl.explore.recipe_engine import RecipeEngine
-from local_rl.explore.recipes import Recipe, recipes
 from local_rl.explore.records import IdeaPool, Tried
 from local_rl.explore.store import Exploration
 from local_rl.tasks.folder import TaskFolder
@@ -43,7 +37,6 @@ DRAFTS = 0.25
 REMEMBERED = 0.5
 """Share of the requests whose prompt tells of earlier steps, as a session's later requests do."""
 MEMORY_ENTRIES = 4
-ERROR_CHARACTERS = 300
 Told = Callable[[str], None]
 
 
@@ -165,7 +158,7 @@ class Collector:
                         rows = await self._batch(environment, state, batch, pool, memory)
                     if step + 1 == visit.steps:
                         return
-                    memory.extend(_remembered(rows))
+                    memory.extend(remembered_of(rows))
                     state = await self._following(environment, state, rows, batch)
             except KernelError as error:
                 self._told(f"{visit.task} ({visit.notebook}): {error}")
@@ -216,10 +209,10 @@ class Collector:
         replies = config.replies
         engine: Engine
         if self._expert is None:
-            cooked = _cooked(environment, state, replies, seed)
-            if not cooked:
+            made = cooked(environment, state, replies, seed)
+            if not made:
                 raise KernelError("there are no recipes for this kind of problem; name a model as expert.")
-            engine, replies = RecipeEngine(cooked), len(cooked)
+            engine, replies = RecipeEngine(made), len(made)
         else:
             plans = ideas[len(hints) :][: round(replies * (1 - GUIDED))]
             engine = HintedEngine(self._expert, hints, plans)
@@ -253,7 +246,7 @@ class Collector:
         finally:
             await trials.discard_all()
         given = engine.given if isinstance(engine, HintedEngine) else ("",) * replies
-        rows = _rows(suggestion, environment, state, batch, remembered, hints, given)
+        rows = rows_of(suggestion, environment, state, batch, remembered, hints, given)
         self._store.add_batch(state, rows)
         self._done[batch] = rows
         better = sum(row.reward > NEUTRAL for row in rows)
@@ -284,76 +277,3 @@ class Collector:
         if step.next_state is None or not await environment.can_submit(step.next_state):
             return state
         return step.next_state
-
-
-def _cooked(environment: Environment, state: EnvState, count: int, seed: int) -> list[Recipe]:
-    metric = environment.task.metric
-    parts = roles(metric.expression) if metric is not None else Roles()
-    situation = read_situation(state.state, environment.task, parts)
-    return recipes(state, environment.task, situation, count=count, seed=seed)
-
-
-def _rows(
-    suggestion: Suggestion,
-    environment: Environment,
-    state: EnvState,
-    batch: str,
-    memory: tuple[MemoryEntry, ...],
-    hints: tuple[str, ...],
-    given: tuple[str, ...],
-) -> list[Tried]:
-    record = suggestion.record("explore", None)
-    candidates = {candidate.proposal.id: candidate for candidate in record.candidates}
-    rows = []
-    for sample, start in zip(record.samples, given, strict=True):
-        row = Tried(
-            batch=batch,
-            task=state.task_id,
-            notebook=state.notebook,
-            expert=record.model.model,
-            state=state.hash,
-            operator=record.operator,
-            seed=record.request.options.seed or 0,
-            memory=memory,
-            hints=hints,
-            given=start,
-            text=sample.text,
-            malformed=sample.malformed,
-            metric_before=state.metric_value,
-        )
-        candidate = candidates.get(sample.proposal_id or "")
-        if candidate is not None:
-            trial = candidate.trial
-            reward = trial_reward(trial, environment.folder.spec.direction, environment.reward_config)
-            error = f"{trial.error.name}: {trial.error.value}" if trial.error is not None else ""
-            row = msgspec.structs.replace(
-                row,
-                plan=candidate.proposal.plan,
-                code=candidate.proposal.code,
-                status=trial.status.value,
-                error=error[:ERROR_CHARACTERS],
-                reason=reward.reason,
-                reward=reward.value,
-                scored=reward.scored,
-                metric_after=trial.metric_after,
-                seconds=trial.seconds,
-            )
-        rows.append(row)
-    return rows
-
-
-def _remembered(rows: Sequence[Tried]) -> list[MemoryEntry]:
-    """What later requests of the visit are told of these."""
-    return [
-        MemoryEntry(
-            operator=row.operator,
-            plan=row.plan,
-            status=TrialStatus(row.status),
-            metric_before=row.metric_before,
-            metric_after=row.metric_after,
-            error=row.error,
-            kinds=classify(row.code),
-        )
-        for row in rows
-        if row.status
-    ]
