@@ -1,3 +1,4 @@
+import type { ICellModel } from '@jupyterlab/cells';
 import type { INotebookModel } from '@jupyterlab/notebook';
 
 import { type ICellNote, NOTE_KEY } from './note';
@@ -14,8 +15,8 @@ export class AcceptedCells {
     const now = new Map<string, ICellNote>();
     for (const cell of model.cells) {
       const note = cell.getMetadata(NOTE_KEY) as ICellNote | undefined;
-      const undone = note?.replaced_source === cell.sharedModel.getSource();
-      if (note?.proposal_id && !undone) {
+      // With every key that is typed: the source of a cell is not read without need.
+      if (note?.proposal_id && !isAsBefore(note, cell)) {
         now.set(cell.id, note);
       }
     }
@@ -30,4 +31,12 @@ export class AcceptedCells {
   }
 
   private _known = new Map<string, ICellNote>();
+}
+
+/** Whether what an accepted proposal replaced stands there again. */
+function isAsBefore(note: ICellNote, cell: ICellModel): boolean {
+  return (
+    note.replaced_source !== undefined &&
+    note.replaced_source === cell.sharedModel.getSource()
+  );
 }

@@ -19,6 +19,7 @@ import { Placement } from './placement';
 import { SearchDesk } from './search/desk';
 import { staleReason } from './stale';
 import { Verdicts } from './verdicts';
+import type { Highlight } from './view/code';
 import { ProposalView } from './view/proposal';
 
 /** What a person set; read anew at every request. */
@@ -27,6 +28,14 @@ export interface IWishes {
   allowUnguarded: boolean;
   autoAsk: boolean;
 }
+
+/** Messages that come many times a second and change nothing of what is pending. */
+const STREAMED: ReadonlySet<ServerMessage['type']> = new Set<ServerMessage['type']>([
+  'plan_delta',
+  'code_delta',
+  'trial_output',
+  'completion'
+]);
 
 /** The suggestions of one open notebook: what is asked, what the server says, and what of it is shown. */
 export class NotebookAssistant implements IDisposable {
@@ -258,7 +267,9 @@ export class NotebookAssistant implements IDisposable {
     } else if (message.type === 'retract') {
       this._flight.retract(message.cell_id);
     }
-    this._check();
+    if (!STREAMED.has(message.type)) {
+      this._check();
+    }
   }
 
   /** Show the view below the cell that a request belongs to. */
@@ -276,11 +287,12 @@ export class NotebookAssistant implements IDisposable {
   }
 
   private _makeView(): ProposalView {
-    const { panel, services, trans, shortcutOf, models } = this._options;
+    const { panel, services, highlight, trans, shortcutOf, models } = this._options;
     const view = new ProposalView({
       model: this.model,
       models,
       services,
+      highlight,
       trans,
       rendermime: panel.content.rendermime,
       shortcutOf,
@@ -360,6 +372,7 @@ export namespace NotebookAssistant {
   export interface IOptions {
     panel: NotebookPanel;
     services: IEditorServices;
+    highlight: Highlight;
     trans: TranslationBundle;
     models: ModelStore;
     wishes: () => IWishes;

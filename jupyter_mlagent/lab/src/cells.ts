@@ -12,8 +12,14 @@ const OUTPUTS_PER_CELL = 40;
 
 /** SHA-256 of a cell's source, hexadecimal; the same as the server's `source_hash`. */
 export function sourceHash(source: string): string {
-  return bytesToHex(sha256(utf8ToBytes(source)));
+  if (source !== lastHashed.source) {
+    lastHashed = { source, hash: bytesToHex(sha256(utf8ToBytes(source))) };
+  }
+  return lastHashed.hash;
 }
+
+/** The anchor of a proposal is asked for with every key that is typed elsewhere. */
+let lastHashed = { source: '', hash: bytesToHex(sha256(utf8ToBytes(''))) };
 
 /**
  * The notebook as the server needs it: up to the last cell that has run, or the focused one if it is later.

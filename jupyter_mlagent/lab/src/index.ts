@@ -5,6 +5,7 @@ import {
 } from '@jupyterlab/application';
 import { ICommandPalette } from '@jupyterlab/apputils';
 import { IEditorServices } from '@jupyterlab/codeeditor';
+import { IEditorLanguageRegistry } from '@jupyterlab/codemirror';
 import { ICompletionProviderManager } from '@jupyterlab/completer';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
@@ -40,7 +41,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
     ITranslator,
     ICommandPalette,
     ICompletionProviderManager,
-    ILayoutRestorer
+    ILayoutRestorer,
+    IEditorLanguageRegistry
   ],
   activate: (
     app: JupyterFrontEnd,
@@ -50,7 +52,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
     translator: ITranslator | null,
     palette: ICommandPalette | null,
     completion: ICompletionProviderManager | null,
-    restorer: ILayoutRestorer | null
+    restorer: ILayoutRestorer | null,
+    languages: IEditorLanguageRegistry | null
   ) => {
     const trans = (translator ?? nullTranslator).load('jupyter_mlagent');
     const wishes = { ...DEFAULTS };
@@ -67,6 +70,10 @@ const plugin: JupyterFrontEndPlugin<void> = {
         new NotebookAssistant({
           panel,
           services,
+          highlight: async (code, host) => {
+            const python = await languages?.getLanguage('python');
+            await languages?.highlight(code, python ?? null, host);
+          },
           trans,
           models,
           wishes: () => wishes,

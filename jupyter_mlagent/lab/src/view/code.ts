@@ -9,16 +9,25 @@ import type { IShown } from '../shown';
 import { diffLines } from '../diff';
 import { element } from './dom';
 
-/** The code of a candidate: plain text while it streams, an editor once it is whole, a diff beside it. */
+/** Puts code into an element, in the colours of the person's theme. */
+export type Highlight = (code: string, host: HTMLElement) => Promise<void>;
+
+/**
+ * The code of a candidate: plain text while it streams, coloured once it is whole, an editor once the person
+ * edits it (making one takes longer than a frame), a diff beside it.
+ */
 export class CodeView implements IDisposable {
   readonly node = element('div', 'jp-mlagent-Code');
 
   constructor(
     private _services: IEditorServices,
-    private _trans: TranslationBundle
+    private _highlight: Highlight,
+    trans: TranslationBundle
   ) {
-    this._diff.setAttribute('aria-label', _trans.__('Difference to the cell it replaces'));
-    this.node.append(this._streaming, this._host, this._diff);
+    this._whole.setAttribute('aria-label', trans.__('Proposed code'));
+    this._host.setAttribute('aria-label', trans.__('Proposed code'));
+    this._diff.setAttribute('aria-label', trans.__('Difference to the cell it replaces'));
+    this.node.append(this._streaming, this._whole, this._host, this._diff);
   }
 
   get isDisposed(): boolean {
@@ -54,26 +63,22 @@ export class CodeView implements IDisposable {
     this._for = whole;
     this._shown = shown!.code;
     this._streaming.hidden = true;
-    this._host.hidden = false;
-    const model = new CodeEditor.Model({ mimeType: 'text/x-ipython' });
-    model.sharedModel.setSource(shown!.code);
-    this._editor = this._services.factoryService.newInlineEditor({
-      host: this._host,
-      model,
-      config: { readOnly: true, lineWrap: true, lineNumbers: false }
-    });
-    this._host.setAttribute('aria-label', this._trans.__('Proposed code'));
+    this._whole.hidden = false;
+    this._whole.textContent = this._shown;
+    this._colour(this._shown);
     this._showDiff(replaced);
   }
 
   /** Let the person change the code. */
   edit(): void {
-    if (this._editor) {
-      this._editing = true;
-      this._editor.setOption('readOnly', false);
-      this._diff.hidden = true;
-      this._editor.focus();
+    if (this._for === null) {
+      return;
     }
+    this._editing = true;
+    this._editor = this._editor ?? this._makeEditor();
+    this._whole.hidden = this._diff.hidden = true;
+    this._host.hidden = false;
+    this._editor.focus();
   }
 
   dispose(): void {
@@ -81,6 +86,26 @@ export class CodeView implements IDisposable {
       this._isDisposed = true;
       this._drop();
     }
+  }
+
+  private _makeEditor(): CodeEditor.IEditor {
+    const model = new CodeEditor.Model({ mimeType: 'text/x-ipython' });
+    model.sharedModel.setSource(this._shown);
+    return this._services.factoryService.newInlineEditor({
+      host: this._host,
+      model,
+      config: { lineWrap: true, lineNumbers: false }
+    });
+  }
+
+  /** Colours come once the language is loaded, if this is still what is shown. */
+  private _colour(code: string): void {
+    const coloured = element('div');
+    void this._highlight(code, coloured).then(() => {
+      if (this._shown === code && coloured.textContent === code) {
+        this._whole.replaceChildren(...Array.from(coloured.childNodes));
+      }
+    });
   }
 
   private _showDiff(replaced: string | null): void {
@@ -110,11 +135,14 @@ export class CodeView implements IDisposable {
       this._editor = null;
       this._host.replaceChildren();
     }
-    this._host.hidden = true;
-    this._diff.hidden = true;
+    this._host.hidden = this._whole.hidden = this._diff.hidden = true;
   }
 
   private _streaming = element('pre', 'jp-mlagent-Code-streaming');
+  private _whole = element('pre', 'jp-mlagent-Code-whole', '', {
+    role: 'group',
+    tabindex: '0'
+  });
   private _host = element('div', 'jp-mlagent-Code-editor');
   private _diff = element('div', 'jp-mlagent-Diff', '', { role: 'group' });
   private _editor: CodeEditor.IEditor | null = null;

@@ -12,6 +12,7 @@ export class OutputsView implements IDisposable {
 
   constructor(rendermime: IRenderMimeRegistry) {
     this._area = new SimplifiedOutputArea({ model: this._model, rendermime });
+    this.node.hidden = true;
   }
 
   get isDisposed(): boolean {
@@ -19,9 +20,16 @@ export class OutputsView implements IDisposable {
   }
 
   show(outputs: nbformat.IOutput[]): void {
-    if (outputs !== this._shown) {
-      this._shown = outputs;
-      this.node.hidden = outputs.length === 0;
+    const before = this._shown;
+    if (outputs === before) {
+      return;
+    }
+    this._shown = outputs;
+    this.node.hidden = outputs.length === 0;
+    // Drawing an output takes long: what stands there already is left alone.
+    if (before.every((one, i) => isSame(one, outputs[i]))) {
+      outputs.slice(before.length).forEach(output => this._model.add(output));
+    } else {
       this._model.fromJSON(outputs);
     }
   }
@@ -46,5 +54,9 @@ export class OutputsView implements IDisposable {
 
   private _model = new OutputAreaModel({ trusted: false });
   private _area: SimplifiedOutputArea;
-  private _shown: nbformat.IOutput[] | null = null;
+  private _shown: nbformat.IOutput[] = [];
+}
+
+function isSame(one: nbformat.IOutput, other: nbformat.IOutput | undefined): boolean {
+  return one === other || JSON.stringify(one) === JSON.stringify(other);
 }

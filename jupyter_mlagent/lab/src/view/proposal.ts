@@ -9,7 +9,7 @@ import type { Choice } from '../choices';
 import type { SuggestionModel } from '../model';
 import type { ModelStore } from '../modelstore';
 import { Actions } from './actions';
-import { CodeView } from './code';
+import { CodeView, type Highlight } from './code';
 import { element, setList, setText } from './dom';
 import { TypedLine } from './line';
 import { MeasuresView } from './measures';
@@ -24,8 +24,8 @@ export class ProposalView extends Widget {
     super();
     this.addClass('jp-mlagent-Host');
     this.node.setAttribute('data-lm-suppress-shortcuts', 'true');
-    const { trans, services, rendermime, model, models, shortcutOf } = _options;
-    this._code = new CodeView(services, trans);
+    const { trans, services, highlight, rendermime, model, models, shortcutOf } = _options;
+    this._code = new CodeView(services, highlight, trans);
     this._measures = new MeasuresView(trans);
     this._outputs = new OutputsView(rendermime);
     this._offer = new DownloadOffer(models, trans, () => this._hinted.emit(''));
@@ -195,6 +195,7 @@ export namespace ProposalView {
     model: SuggestionModel;
     models: ModelStore;
     services: IEditorServices;
+    highlight: Highlight;
     rendermime: IRenderMimeRegistry;
     trans: TranslationBundle;
     /** The source of a cell, for the difference to what replaces it. */
