@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,76 +15,13 @@ from jupyter_mlagent.errors import MlagentError
 from jupyter_mlagent.server.training import MOST_POINTS, TrainingRun
 
 Visit = Callable[..., Any]
-STARTED = te.TrainingStarted(
-    run_id="r",
-    kind=te.TrainingKind.STEPS,
-    base_model="scripted",
-    adapter=None,
-    updates=9,
-    examples=77,
-    device="cpu",
+_spec = importlib.util.spec_from_file_location(
+    "notebook_trainer", Path(__file__).parent / "notebook_trainer.py"
 )
-
-
-class NotebookTrainer:
-    """Keeps two adapters, of which the better one may be promoted; runs are told what happens by the test."""
-
-    def __init__(self, folder: Path) -> None:
-        self.happened: asyncio.Queue[te.TrainingEvent] = asyncio.Queue()
-        self.active: list[str] = ["older"]
-        self.folder = folder
-
-    async def start(self, kind: te.TrainingKind) -> None:
-        if kind is te.TrainingKind.EXPLORE:
-            raise MlagentError("There are no tasks prepared; run mlagent tasks prepare first.")
-        self.happened.put_nowait(STARTED)
-
-    async def pause(self) -> None:
-        paused = te.TrainingStateChanged(state=te.TrainingState.PAUSED, reason="You paused it.")
-        self.happened.put_nowait(paused)
-
-    async def resume(self) -> None:
-        self.happened.put_nowait(te.TrainingStateChanged(state=te.TrainingState.RUNNING))
-
-    async def events(self) -> AsyncGenerator[te.TrainingEvent]:
-        while True:
-            yield await self.happened.get()
-
-    async def adapters(self) -> Sequence[te.AdapterInfo]:
-        return [
-            te.AdapterInfo(
-                name=name,
-                base_model="scripted",
-                kind=te.TrainingKind.STEPS,
-                created="2026-11-20T10:00:00Z",
-                active=name == self.active[-1],
-                held_out_score=score,
-                gguf=str(self.folder / f"{name}.gguf"),
-            )
-            for name, score in (("newer", 0.71), ("older", 0.62))
-        ]
-
-    async def compare(self, name: str) -> te.AdapterComparison:
-        return te.AdapterComparison(
-            candidate=name,
-            active=self.active[-1],
-            difference=0.09,
-            low=0.03,
-            high=0.15,
-            tasks=(te.TaskComparison(task="wine", before=0.6, after=0.7),),
-            promotable=name == "newer",
-            reason="It is better beyond noise.",
-        )
-
-    async def promote(self, name: str) -> None:
-        if name != "newer":
-            raise MlagentError(f"{name} is not better than the adapter in use.")
-        self.active.append(name)
-
-    async def roll_back(self) -> None:
-        if len(self.active) == 1:
-            raise MlagentError("There is nothing to go back to.")
-        self.active.pop()
+assert _spec is not None and _spec.loader is not None
+notebook_trainer = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(notebook_trainer)
+STARTED = notebook_trainer.STARTED
 
 
 @pytest.fixture
@@ -141,8 +78,8 @@ class TestWithoutATrainer:
 
 class TestWithATrainer:
     @pytest.fixture
-    def trainer(self, folder: Path) -> NotebookTrainer:
-        return NotebookTrainer(folder)
+    def trainer(self, folder: Path) -> Any:
+        return notebook_trainer.NotebookTrainer(folder)
 
     async def test_the_engine_starts_with_the_active_adapter(
         self, server: Any, visit: Visit, engine: Any, folder: Path
@@ -195,7 +132,7 @@ class TestWithATrainer:
         assert (await refusal(server, "POST", "training", kind="dancing"))[0] == 400
 
     async def test_a_run_is_told_to_every_page_as_it_goes(
-        self, server: Any, visit: Visit, trainer: NotebookTrainer
+        self, server: Any, visit: Visit, trainer: Any
     ) -> None:
         page, other = await visit("a.ipynb"), await visit("b.ipynb")
         await server.fetch("POST", "training", kind="steps")
@@ -210,9 +147,9 @@ class TestWithATrainer:
             pass
         assert status["message"] == "You paused it."
         await server.fetch("DELETE", "training/pause")
-        while (status := await page.until("training_changed"))["state"] != "running":
+        while (status := await page.until("training_changed"))["progress"]["update"] != 2:
             pass
-        assert (await server.fetch("GET", "training"))["progress"]["update"] == 1
+        assert (await server.fetch("GET", "training"))["state"] == "running"
 
 
 def test_a_long_run_stays_one_small_message_that_reaches_from_its_start_to_its_end() -> None:

@@ -4,10 +4,15 @@ import importlib.util
 import os
 from pathlib import Path
 
-_path = Path(__file__).parents[1] / "server" / "typing_engine.py"
-_spec = importlib.util.spec_from_file_location("typing_engine", _path)
-_module = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_module)
+
+def _load(name):
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / "server" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+_module = _load("typing_engine")
 
 
 def _reply(plan, code):
@@ -41,6 +46,9 @@ else:
         completion="fit(X_train, y_train)",
         pause=float(os.environ.get("MLAGENT_TEST_PAUSE", "0.01")),
     )
+c.MlagentApp.trainer_factory = lambda: _load("notebook_trainer").NotebookTrainer(
+    Path(os.environ["MLAGENT_HOME"]) / "adapters"
+)
 c.ServerApp.jpserver_extensions = {"jupyter_mlagent.server": True}
 c.IdentityProvider.token = "the-token"
 c.ServerApp.allow_root = True
