@@ -29,7 +29,7 @@ class VerdictTrainer(KTOTrainer):  # type: ignore[misc]
     ) -> None:
         from datasets import Dataset
 
-        self._last: float | None = None
+        self._losses: list[float] = []
         super().__init__(
             model=policy.model,
             args=kto_config(config, folder, updates=updates, verdicts=len(replies)),
@@ -51,7 +51,10 @@ class VerdictTrainer(KTOTrainer):  # type: ignore[misc]
         """The run's own folder says what the adapter is."""
 
     def numbers(self) -> dict[str, float | None]:
-        return {"loss": self._last}
+        """Mean loss since the last call."""
+        found = sum(self._losses) / len(self._losses) if self._losses else None
+        self._losses = []
+        return {"loss": found}
 
     def _prepare_dataset(self, dataset: Any, processing_class: Any, args: Any, dataset_name: str) -> Any:  # noqa: ARG002
         """The tokens are the engine's already; only the mismatched pairs of KTO's estimate are added."""
@@ -71,7 +74,7 @@ class VerdictTrainer(KTOTrainer):  # type: ignore[misc]
                 f"The loss of update {self.state.global_step + 1} is {loss.item()}; lower the learning rate. "
                 "The checkpoints before it are kept."
             )
-        self._last = loss.item() * self.current_gradient_accumulation_steps
+        self._losses.append(loss.item() * self.current_gradient_accumulation_steps)
         return loss
 
 
