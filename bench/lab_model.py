@@ -2,11 +2,12 @@
 
     python bench/lab_model.py [rounds]
 
-Times are taken inside the page, from the key that asks to the first text of a plan that is drawn, and to the
-first candidate that is said to be tried. `first` starts the model's process; `cold` asks in a notebook that
-the model has not read; `edited` asks again after only the last cell was changed and run. Long tasks of the
-page (over 50 ms) are counted while a person types in another cell, once with nothing going on and once while
-the model writes. Prints value, limit and ratio; medians over the rounds.
+Times are taken inside the page, from the key that asks to the first text of a plan that is drawn (most plans
+are given to the model, so they stand there before it has read the prompt), to the first text that it writes
+itself, and to the first candidate that is said to be tried. `first` starts the model's process; `cold` asks
+in a notebook that the model has not read; `edited` asks again after only the last cell was changed and run.
+Long tasks of the page (over 50 ms) are counted while a person types in another cell, once with nothing going
+on and once while the model writes. Prints value, limit and ratio; medians over the rounds.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 from lab_start import WATCH, load_fixtures
 
 MODEL = "qwen2.5-coder-0.5b"
-LIMITS = {"first": None, "cold": 4.0, "edited": 1.0, "tried": 15.0}
+LIMITS = {"first": None, "cold": 4.0, "edited": 1.0, "cold_code": None, "edited_code": None, "tried": 15.0}
 MARKS = """() => {
   window.marks = {};
   const text = name => document.querySelector('.jp-mlagent-' + name)?.textContent ?? '';
@@ -37,6 +38,10 @@ MARKS = """() => {
     if (!written()) marks.before = '';
     if (marks.text === undefined && written() !== marks.before) marks.text = now;
     if (marks.text === undefined) return;
+    if (text('Status').startsWith('Writing')) {
+      marks.given ??= written();
+      if (marks.code === undefined && written() !== marks.given) marks.code = now;
+    }
     const tried = /[1-9]\\d* tried/.test(text('Status')) || / of /.test(text('Place'));
     if (marks.tried === undefined && tried) marks.tried = now;
   }).observe(document.body, {subtree: true, childList: true, characterData: true});
@@ -46,7 +51,7 @@ ENDED = "() => document.querySelector('.jp-mlagent-Proposal')?.getAttribute('ari
 
 
 def ask(tab: Any, cell: int, typing_in: int | None = None) -> dict[str, float]:
-    """Seconds until the first text and the first tried candidate."""
+    """Seconds until the first text, the first code and the first tried candidate."""
     tab.focus(cell)
     tab.press("Alt+Shift+M")
     tab.page.wait_for_function("() => window.marks.text")
@@ -60,7 +65,7 @@ def ask(tab: Any, cell: int, typing_in: int | None = None) -> dict[str, float]:
     marks = tab.page.evaluate("() => window.marks")
     return {
         name: (marks[name] - marks["asked"]) / 1000 if name in marks else float("nan")
-        for name in ("text", "tried")
+        for name in ("text", "code", "tried")
     }
 
 
@@ -84,7 +89,13 @@ def one_round(ui: Any, lab: Any, browser: Any, name: str) -> dict[str, float]:
     tab.cell(1).locator(".jp-InputPrompt", has_text="[3]").wait_for()
     edited = ask(tab, 1)
     tab.context.close()
-    return {"cold": cold["text"], "edited": edited["text"], "tried": cold["tried"]}
+    return {
+        "cold": cold["text"],
+        "edited": edited["text"],
+        "cold_code": cold["code"],
+        "edited_code": edited["code"],
+        "tried": cold["tried"],
+    }
 
 
 def long_tasks(ui: Any, lab: Any, browser: Any) -> tuple[list[float], list[float]]:
@@ -124,6 +135,8 @@ def main(rounds: int) -> None:
             for name, what in (
                 ("cold", "first visible token, unread notebook"),
                 ("edited", "first visible token, last cell edited"),
+                ("cold_code", "first text of the model's own, unread notebook"),
+                ("edited_code", "first text of the model's own, last cell edited"),
                 ("tried", "first tried candidate, unread notebook"),
             ):
                 show(what, statistics.median(one[name] for one in taken), LIMITS[name])

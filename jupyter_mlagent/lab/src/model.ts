@@ -143,6 +143,7 @@ export class SuggestionModel {
         this.dropped.push(event.reason);
         break;
       case 'proposal_ready': {
+        this.reading = false;
         const shown = this._reply(event.index);
         shown.proposal = event.proposal;
         shown.plan = event.proposal.plan;

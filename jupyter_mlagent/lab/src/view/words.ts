@@ -31,7 +31,8 @@ function progressText(model: SuggestionModel, trans: TranslationBundle): string 
   if (!model.asked) {
     return trans.__('Waiting for the kernel, then reading its variables…');
   }
-  if (model.candidates.length === 0) {
+  // Plans that the model is given stand there before it has read anything.
+  if (model.reading || model.candidates.length === 0) {
     return trans.__('%1 is reading the notebook…', model.modelName);
   }
   const written = model.candidates.filter(one => one.proposal).length;
