@@ -71,7 +71,7 @@ def command(
         bool | None,
         typer.Option(
             "--reasoning/--no-reasoning",
-            help="With --search: ask for a short analysis before cells are written; models from 1B on are.",
+            help="With --search: ask for a short analysis before cells are written; models from 3B on are.",
             show_default=False,
         ),
     ] = None,

@@ -49,8 +49,8 @@ class SearchSettings(Record):
     reasoning: bool | None = None
     """Whether the model is asked for a short analysis of the state before it writes cells; None: models of at
     least `reasoning_from` parameters are."""
-    reasoning_from: float = 1e9
-    """Smaller models lose more by a longer prompt than they gain by their own analysis of it. (Ours.)"""
+    reasoning_from: float = 3e9
+    """An analysis costs a call of the model, and no gain was seen from those of small models. (Ours.)"""
     reasoning_tokens: int = 72
     """Longest analysis."""
     resplits: int = 2
