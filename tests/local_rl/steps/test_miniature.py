@@ -168,8 +168,7 @@ async def test_log_probabilities_after_the_round_trip_are_the_trainers(home: Pat
         ]
         return sum(differences) / len(differences)
 
-    with_adapter, without = await gap(gguf), await gap(None)
+    with_adapter = await gap(gguf)
     with policy.model.disable_adapter():
         quantization = await gap(None)
     assert with_adapter < 2 * quantization + 0.02
-    assert without > 2 * with_adapter
