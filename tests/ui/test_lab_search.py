@@ -13,7 +13,7 @@ def test_a_search_is_started_steered_looked_at_kept_and_undone(lab: Any, tab: An
     tab.page.locator(".jp-SideBar [data-id='jp-mlagent-panel']").click()
     panel = tab.page.locator("#jp-mlagent-panel")
     panel.get_by_label("Way to go").select_option("search")
-    panel.get_by_label("Steps").fill("3")
+    panel.get_by_role("spinbutton", name="Steps").fill("3")
     panel.get_by_role("button", name="Start", exact=True).click()
     search = tab.page.locator(".jp-mlagent-Search")
     search.get_by_text("ended").wait_for()
