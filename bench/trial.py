@@ -2,9 +2,10 @@
 
 A kernel holds 2 GB of arrays and a small data set with a model. A trivial cell is tried in a fork under
 each guard tier, with and without a metric: request to report minus the cell's own seconds, and the private
-memory the trial's process has when the cell starts. Beside it: a bare fork of the same kernel and its
-child's end (a guarded trial is three forks: supervisor, warden, cell), a fresh kernel, and a fresh kernel
-that runs the notebook again.
+memory the trial's process has when the cell starts. Twice: in a copy made ready beforehand, as a session has
+them made while the model writes, and in one that is forked when the cell comes. Beside it: a bare fork of
+the same kernel and its child's end (a guarded trial is three forks: supervisor, warden, cell), a fresh
+kernel, and a fresh kernel that runs the notebook again.
 
     python bench/trial.py [--runs 30] [--gigabytes 2] [--json]
 """
@@ -22,12 +23,13 @@ from typing import Any
 
 from jupyter_mlagent.kernel import LocalKernel
 from jupyter_mlagent.records import Direction, Guard, Metric, Trial
-from jupyter_mlagent.trial.api import TrialLimits
+from jupyter_mlagent.trial.api import TrialLimits, prepared
 from jupyter_mlagent.trial.link import ClientLink
 from jupyter_mlagent.trial.runner import KernelTrials
 
 LIMIT_SECONDS = 0.050
 LIMIT_BYTES = 50 << 20
+WRITING_SECONDS = 1.0
 SETUP = """
 import os
 import numpy as np
@@ -102,31 +104,54 @@ async def _forks(setup: str, runs: int, folder: Path) -> list[dict[str, Any]]:
                 rows.append({"what": f"fork, guard {tier.value}: not available here"})
                 continue
             for metric in (None, METRIC):
+                rows.append(await _ready(trials, tier, metric, runs))
                 rows.append(await _fork(trials, link, tier, metric, runs))
     return rows
+
+
+async def _attempt(trials: KernelTrials, code: str, metric: Metric | None) -> Trial:
+    before = 0.0 if metric is None else 1.0  # not improved: the audit has no part in this
+    trial = await trials.try_cell(code, metric, LIMITS, metric_before=before, allow_unguarded=True)
+    assert trial.status == "ok" and (trial.metric_after is not None) is (metric is not None), trial
+    return trial
+
+
+async def _ready(trials: KernelTrials, tier: Guard, metric: Metric | None, runs: int) -> dict[str, Any]:
+    """Between the trials there is the time that a model takes for a cell of a few lines."""
+    async with prepared(trials, metric, LIMITS, allow_unguarded=True):
+        await asyncio.sleep(WRITING_SECONDS)
+        private = int((await _attempt(trials, PRIVATE, metric)).outputs[0]["text"])
+        found = []
+        for _ in range(runs):
+            await asyncio.sleep(WRITING_SECONDS)
+            found.append(await _attempt(trials, "1 + 1", metric))
+    await trials.close()
+    return _row(f"ready, guard {tier.value}, {'with' if metric else 'without'} a metric", found, private)
 
 
 async def _fork(
     trials: KernelTrials, link: ClientLink, tier: Guard, metric: Metric | None, runs: int
 ) -> dict[str, Any]:
-    async def attempt(code: str) -> Trial:
-        before = 0.0 if metric is None else 1.0  # not improved: the audit has no part in this
-        trial = await trials.try_cell(code, metric, LIMITS, metric_before=before, allow_unguarded=True)
-        assert trial.status == "ok" and (trial.metric_after is not None) is (metric is not None), trial
-        await link.evaluate("0")  # served after the copies of this trial have ended
-        return trial
+    private = int((await _attempt(trials, PRIVATE, metric)).outputs[0]["text"])
+    found = []
+    for _ in range(runs):
+        await link.evaluate("0")  # served after the copies of the trial before have ended
+        found.append(await _attempt(trials, "1 + 1", metric))
+    return _row(
+        f"forked then, guard {tier.value}, {'with' if metric else 'without'} a metric", found, private
+    )
 
-    private = int((await attempt(PRIVATE)).outputs[0]["text"])
-    found = [await attempt("1 + 1") for _ in range(runs)]
+
+def _row(what: str, found: list[Trial], private: int) -> dict[str, Any]:
     beside = [trial.total_seconds - trial.seconds for trial in found]
     return {
-        "what": f"fork, guard {tier.value}, {'with' if metric else 'without'} a metric",
+        "what": what,
         "seconds": statistics.median(beside),
         "worst_seconds": max(beside),
         "of_limit": statistics.median(beside) / LIMIT_SECONDS,
         "private_bytes": private,
         "private_of_limit": private / LIMIT_BYTES,
-        "runs": runs,
+        "runs": len(found),
     }
 
 
