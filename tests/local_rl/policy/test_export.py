@@ -85,11 +85,11 @@ async def check_round_trip(policy: Policy, folder: Path, modules: tuple[str, ...
     with policy.model.disable_adapter():
         without = trainer_log_probabilities(policy, sample)
     effect = mean_difference(with_adapter, without)
-    assert effect > 0.5, modules
+    assert effect > 0.3, modules
     assert mean_difference(sample.logprobs, with_adapter) < min(QUANTIZATION, SHARE * effect), modules
 
 
-SIZES = {"q_proj": 0.6, "k_proj": 0.6, "v_proj": 0.15, "o_proj": 0.1, "gate_proj": 0.1, "up_proj": 0.1}
+SIZES = {"q_proj": 0.6, "k_proj": 0.6, "v_proj": 0.15, "o_proj": 0.25, "gate_proj": 0.25, "up_proj": 0.25}
 
 
 @pytest.mark.parametrize("module", PROJECTIONS)
@@ -101,7 +101,7 @@ async def test_each_module_alone_means_the_same_in_engine_and_trainer(
 
 
 async def test_all_modules_in_eight_bits_mean_nearly_the_same(small_policy: Policy, tmp_path: Path) -> None:
-    randomise(small_policy, PROJECTIONS, 0.03)
+    randomise(small_policy, PROJECTIONS, 0.1)
     await check_round_trip(small_policy, tmp_path, PROJECTIONS, quantize=True)
     whole = tmp_path / "whole.gguf"
     export_adapter(tmp_path / "peft", whole, header=read_header(small_policy.base.path))
