@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from script import ScriptedCore, reply, until, write_notebook
 
@@ -114,6 +115,7 @@ async def test_it_grows_a_tree_and_s_puts_the_best_path_into_the_notebook(tmp_pa
         assert "notebook" in shown(app) and "★" in shown(app) and "failed" in shown(app)
 
 
+@pytest.mark.slow
 async def test_keys_move_over_the_tree_and_show_code_output_and_difference(tmp_path: Path) -> None:
     async with searching(tmp_path) as (app, pilot):
         await stopped(app, pilot, steps=12)
@@ -169,6 +171,7 @@ async def test_pause_prune_pin_and_hint_reach_the_search(tmp_path: Path) -> None
         await ended(app)
 
 
+@pytest.mark.slow
 async def test_any_path_can_be_kept_and_taken_back(tmp_path: Path) -> None:
     async with searching(tmp_path) as (app, pilot):
         await grown(app, pilot, steps=2)
@@ -188,6 +191,7 @@ async def test_any_path_can_be_kept_and_taken_back(tmp_path: Path) -> None:
         assert [face.source for face in app.desk.faces][-1] == other.code
 
 
+@pytest.mark.slow
 async def test_w_writes_the_tree_and_never_over_a_file(tmp_path: Path) -> None:
     async with searching(tmp_path) as (app, pilot):
         await stopped(app, pilot)
@@ -204,6 +208,7 @@ async def test_w_writes_the_tree_and_never_over_a_file(tmp_path: Path) -> None:
         assert page.read_text().count("<html mine mine") == 1
 
 
+@pytest.mark.slow
 async def test_leaving_in_the_middle_of_a_search_ends_it_and_leaves_the_notebook(tmp_path: Path) -> None:
     async with searching(tmp_path) as (app, pilot):
         await grown(app, pilot)
