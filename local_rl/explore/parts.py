@@ -101,7 +101,8 @@ CLASSIFIERS = (
     ),
     Part(
         "neural network",
-        "MLPClassifier(({width}, {half}), alpha={alpha}, early_stopping=True, max_iter=200, random_state=0)",
+        "MLPClassifier(hidden_layer_sizes=({width}, {half}), alpha={alpha}, early_stopping=True, "
+        "max_iter=200, random_state=0)",
         _of(width=(64, 128), half=(32, 64), alpha=(0.0001, 0.01, 1.0)),
         scaled=True,
     ),
@@ -176,7 +177,8 @@ REGRESSORS = (
     ),
     Part(
         "neural network",
-        "TransformedTargetRegressor(MLPRegressor(({width}, {half}), alpha={alpha}, early_stopping=True, "
+        "TransformedTargetRegressor(MLPRegressor(hidden_layer_sizes=({width}, {half}), alpha={alpha}, "
+        "early_stopping=True, "
         "random_state=0), transformer=StandardScaler())",
         _of(width=(64, 128), half=(32, 64), alpha=(0.0001, 0.01, 1.0)),
         scaled=True,
