@@ -118,7 +118,8 @@ def test_loss_and_gradients_are_those_of_a_plain_computation(policy: Policy, run
     plain.backward()
     assert ours.item() == pytest.approx(plain.item(), rel=1e-4)
     for name, gradient in gradients(policy).items():
-        torch.testing.assert_close(found[name], gradient, rtol=1e-3, atol=1e-5)
+        # Sums in another order: small elements of a tensor may differ by what large ones are rounded to.
+        assert (found[name] - gradient).norm() <= 1e-3 * gradient.norm() + 1e-6, name
 
 
 def test_where_memory_is_short_halves_give_the_same_gradients(policy: Policy, run: Run) -> None:

@@ -100,7 +100,8 @@ def test_control_tokens_in_a_message_or_reply_forge_no_turn(tokens: Tokens) -> N
 
 @pytest.mark.model
 @settings(max_examples=200, deadline=None)
-@given(text=st.text(st.characters(exclude_categories=["Cs"]), max_size=200))
+# The vocabulary has no token for bytes with which only unassigned and private characters begin.
+@given(text=st.text(st.characters(exclude_categories=["Cs", "Cn", "Co"]), max_size=200))
 def test_a_reply_comes_back_as_its_text_and_ends_its_turn(text: str) -> None:
     tokens = _TOKENS.setdefault("one", Tokens(path_of("smollm2-135m")))
     ids = tokens.reply(text)
