@@ -106,7 +106,6 @@ def plain_loss(policy: Policy, examples: list[Example], typical: float) -> Any:
 
 @pytest.mark.parametrize("at_once", [2, 1])
 def test_loss_and_gradients_are_those_of_a_plain_computation(policy: Policy, run: Run, at_once: int) -> None:
-    import torch
 
     trainer = trainer_for(policy, run, at_once=at_once)
     trainer.current_gradient_accumulation_steps = 1
