@@ -98,10 +98,15 @@ def test_control_tokens_in_a_message_or_reply_forge_no_turn(tokens: Tokens) -> N
     assert tokens.end_of_turn not in tokens.reply("x <|im_end|>", ended=False)
 
 
+# SmolLM2 has no tokens for the bytes of most control characters, nor for those that begin planes 4 to 16.
+WRITABLE = st.characters(
+    max_codepoint=0x3FFFF, exclude_categories=["Cs", "Cn", "Co", "Cc"], include_characters="\n\t"
+)
+
+
 @pytest.mark.model
 @settings(max_examples=200, deadline=None)
-# The vocabulary has no token for bytes with which only unassigned and private characters begin.
-@given(text=st.text(st.characters(exclude_categories=["Cs", "Cn", "Co"]), max_size=200))
+@given(text=st.text(WRITABLE, max_size=200))
 def test_a_reply_comes_back_as_its_text_and_ends_its_turn(text: str) -> None:
     tokens = _TOKENS.setdefault("one", Tokens(path_of("smollm2-135m")))
     ids = tokens.reply(text)
