@@ -170,6 +170,8 @@ class CellActions(DeskScreen):
 
     def ask_about_disk(self, sentence: str = CHANGED) -> None:
         """The file is another program's now: nothing is overwritten."""
+        if self.desk.document is not None:
+            self.desk.document.changed_on_disk()  # asked once: the next look at the file shall not ask again
 
         def answered(answer: str | None) -> None:
             if answer == "copy":
