@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 
+
+@pytest.mark.slow
 def test_a_search_is_started_steered_looked_at_kept_and_undone(lab: Any, tab: Any) -> None:
     name = lab.notebook("tree.ipynb")
     tab.open(name).run_cells(2)
