@@ -21,6 +21,7 @@ from local_rl.finetune.config import FinetuneConfig
 from local_rl.finetune.rows import Row
 from local_rl.policy.loading import Policy
 from local_rl.policy.stack import on_gpu
+from local_rl.policy.trainer_fields import trainer_fields
 from local_rl.steps.packing import visible
 
 
@@ -57,9 +58,7 @@ class FinetuneTrainer(SFTTrainer):  # type: ignore[misc]
         )
         self.remove_callback(PrinterCallback)
         self.model_accepts_loss_kwargs = False  # so that each row counts 1 / rows of its update
-        # TRL makes a quantized model's adapter bfloat16, in which small updates are rounded away.
-        for parameter in policy.trainable:
-            parameter.data = parameter.data.float()
+        policy.keep_float32()
 
     def create_model_card(self, *_: Any, **__: Any) -> None:
         """The run's own folder says what the adapter is."""
@@ -140,37 +139,22 @@ class FinetuneTrainer(SFTTrainer):  # type: ignore[misc]
 
 def sft_config(config: FinetuneConfig, folder: Path, *, updates: int) -> SFTConfig:
     """Every field that matters, since Unsloth and TRL change defaults from release to release."""
-    gpu = on_gpu()
     return SFTConfig(
-        output_dir=str(folder),
         max_steps=updates,
         per_device_train_batch_size=1,
         gradient_accumulation_steps=config.prompts_per_update,
         learning_rate=config.learning_rate,
         lr_scheduler_type="linear",
         warmup_steps=round(config.warmup * updates),
-        optim="paged_adamw_8bit" if gpu else "adamw_torch",
         weight_decay=config.weight_decay,
         max_grad_norm=config.max_gradient,
-        gradient_checkpointing=False,  # Unsloth's own is set where the model is loaded
-        bf16=gpu,
-        fp16=False,
-        use_cpu=not gpu,
-        seed=config.policy.seed,
         data_seed=config.policy.seed,
-        save_strategy="steps",
-        save_steps=config.checkpoint_every,
-        save_total_limit=2,
-        logging_steps=1,
         logging_nan_inf_filter=False,
-        report_to=[],
-        disable_tqdm=True,
-        dataloader_num_workers=0,
-        remove_unused_columns=False,
         dataset_kwargs={"skip_prepare_dataset": True},
         max_length=None,
         packing=False,
         padding_free=False,
         loss_type="nll",
         completion_only_loss=False,
+        **trainer_fields(folder, checkpoint_every=config.checkpoint_every, seed=config.policy.seed),
     )

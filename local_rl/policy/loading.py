@@ -43,6 +43,11 @@ class Policy:
     def trainable(self) -> list[torch.nn.Parameter]:
         return [parameter for parameter in self.model.parameters() if parameter.requires_grad]
 
+    def keep_float32(self) -> None:
+        """TRL makes a quantized model's adapter bfloat16, in which small updates are rounded away."""
+        for parameter in self.trainable:
+            parameter.data = parameter.data.float()
+
     def save_adapter(self, folder: Path) -> None:
         """PEFT's form; `local_rl.policy.export` makes the engine's from it."""
         self.model.save_pretrained(str(folder), selected_adapters=["default"])

@@ -80,9 +80,7 @@ class StepTrainer(GRPOTrainer):  # type: ignore[misc]
             callbacks=list(callbacks),
         )
         self.remove_callback(PrinterCallback)
-        # TRL makes a quantized model's adapter bfloat16, in which small updates are rounded away.
-        for parameter in policy.trainable:
-            parameter.data = parameter.data.float()
+        policy.keep_float32()
 
     def create_model_card(self, *_: Any, **__: Any) -> None:
         """The run's own folder says what the adapter is."""

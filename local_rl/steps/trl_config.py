@@ -7,14 +7,12 @@ from typing import Any
 
 from trl import GRPOConfig
 
-from local_rl.policy.stack import on_gpu
+from local_rl.policy.trainer_fields import trainer_fields
 from local_rl.steps.config import StepsConfig
 
 
 def grpo_config(config: StepsConfig, folder: Path) -> GRPOConfig:
-    gpu = on_gpu()
     return GRPOConfig(
-        output_dir=str(folder),
         max_steps=config.updates,
         per_device_train_batch_size=config.batch,
         gradient_accumulation_steps=1,
@@ -26,7 +24,6 @@ def grpo_config(config: StepsConfig, folder: Path) -> GRPOConfig:
         learning_rate=config.learning_rate,
         lr_scheduler_type="constant_with_warmup",
         warmup_steps=config.warmup,
-        optim="paged_adamw_8bit" if gpu else "adamw_torch",
         adam_beta1=0.9,
         adam_beta2=0.99,
         weight_decay=0.0,
@@ -47,20 +44,8 @@ def grpo_config(config: StepsConfig, folder: Path) -> GRPOConfig:
         top_p=1.0,
         top_k=0,
         disable_dropout=True,
-        remove_unused_columns=False,
-        gradient_checkpointing=False,  # Unsloth's own is set where the model is loaded
-        bf16=gpu,
-        fp16=False,
-        use_cpu=not gpu,
-        seed=config.policy.seed,
-        save_strategy="steps",
-        save_steps=config.checkpoint_every,
-        save_total_limit=2,
         ignore_data_skip=True,  # the data are drawn by update number
-        logging_steps=1,
-        report_to=[],
-        disable_tqdm=True,
-        dataloader_num_workers=0,
+        **trainer_fields(folder, checkpoint_every=config.checkpoint_every, seed=config.policy.seed),
     )
 
 

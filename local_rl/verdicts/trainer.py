@@ -16,7 +16,7 @@ from trl import KTOConfig, KTOTrainer
 
 from local_rl.errors import TrainingError
 from local_rl.policy.loading import Policy
-from local_rl.policy.stack import on_gpu
+from local_rl.policy.trainer_fields import trainer_fields
 from local_rl.verdicts.config import VerdictsConfig
 from local_rl.verdicts.labels import Tokenized
 
@@ -43,9 +43,7 @@ class VerdictTrainer(KTOTrainer):  # type: ignore[misc]
             processing_class=policy.tokenizer,
         )
         self.remove_callback(PrinterCallback)
-        # TRL makes a quantized model's adapter bfloat16, in which small updates are rounded away.
-        for parameter in policy.trainable:
-            parameter.data = parameter.data.float()
+        policy.keep_float32()
 
     def create_model_card(self, *_: Any, **__: Any) -> None:
         """The run's own folder says what the adapter is."""
@@ -80,35 +78,19 @@ class VerdictTrainer(KTOTrainer):  # type: ignore[misc]
 
 def kto_config(config: VerdictsConfig, folder: Path, *, updates: int, verdicts: int) -> KTOConfig:
     """Every field that matters, since Unsloth and TRL change defaults from release to release."""
-    gpu = on_gpu()
     few = verdicts < config.few
     return KTOConfig(
-        output_dir=str(folder),
         max_steps=updates,
         per_device_train_batch_size=config.at_once,
         gradient_accumulation_steps=config.batch // config.at_once,
         learning_rate=config.learning_rate,
         lr_scheduler_type="linear",
         warmup_steps=0,
-        optim="paged_adamw_8bit" if gpu else "adamw_torch",
         weight_decay=0.0,
         max_grad_norm=1.0,
-        gradient_checkpointing=False,  # Unsloth's own is set where the model is loaded
-        bf16=gpu,
-        fp16=False,
-        use_cpu=not gpu,
-        seed=config.policy.seed,
         data_seed=config.policy.seed,
-        save_strategy="steps",
-        save_steps=config.checkpoint_every,
-        save_total_limit=2,
-        logging_steps=1,
         logging_nan_inf_filter=False,
-        report_to=[],
-        disable_tqdm=True,
-        dataloader_num_workers=0,
         dataloader_drop_last=False,
-        remove_unused_columns=False,
         max_length=None,
         loss_type=APO if few else KTO,
         train_sampling_strategy="random" if few else "sequential",
@@ -117,4 +99,5 @@ def kto_config(config: VerdictsConfig, folder: Path, *, updates: int, verdicts: 
         undesirable_weight=config.undesirable,
         precompute_ref_log_probs=False,
         disable_dropout=True,
+        **trainer_fields(folder, checkpoint_every=config.checkpoint_every, seed=config.policy.seed),
     )
