@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 
 def peak_memory() -> int:
@@ -10,10 +12,7 @@ def peak_memory() -> int:
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         return int(torch.cuda.max_memory_reserved())
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(peak if sys.platform == "darwin" else peak * 1024)
+    return _peak_of_process()
 
 
 def memory_limit() -> int:
@@ -24,3 +23,15 @@ def memory_limit() -> int:
     from jupyter_mlagent.engine.memory import read_memory
 
     return read_memory().total_bytes
+
+
+def _peak_of_process() -> int:
+    # getrusage's ru_maxrss outlives exec: a trainer would report the peak of the process that started it.
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak if sys.platform == "darwin" else peak * 1024)

@@ -142,7 +142,8 @@ def test_where_memory_is_short_halves_give_the_same_gradients(policy: Policy, ru
     trainer.training_step(policy.model, {"row": 0})
     assert told == [1]
     for name, gradient in gradients(policy).items():
-        torch.testing.assert_close(wanted[name], gradient, rtol=1e-3, atol=1e-5)
+        # A gradient is a sum of many float32 that cancel, added here in another order: what counts is its size.
+        assert (wanted[name] - gradient).norm() <= 1e-3 * wanted[name].norm(), name
 
 
 def test_memory_that_does_not_even_hold_one_reply_is_said(policy: Policy, run: Run) -> None:
