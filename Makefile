@@ -55,7 +55,7 @@ test-lab: lab-modules  ## Unit tests of the extension's TypeScript
 	@$(JLPM) test
 
 test-browser: env lab-build test-models  ## JupyterLab in a real Chromium (skipped, and said, where there is none)
-	@$(PY) -m pytest tests/ui -m "not slow"
+	@$(PY) -m pytest tests/ui
 
 test-slow: env rl test-models  ## What takes minutes each: training of the bundled tasks, the terminal app in tmux
 	@$(PY) -m pytest -m slow

@@ -154,6 +154,11 @@ describe('what is said to a search', () => {
       { type: 'search_restore', node: 1 },
       { type: 'search_pin', node: 1, pinned: false }
     ]);
+    desk.hear(working(false));
+    desk.togglePin();
+    desk.togglePrune();
+    desk.hint('more trees');
+    expect(said.length).toBe(5);
   });
 
   it('never puts the notebook itself into the notebook', () => {

@@ -27,6 +27,9 @@ export class AutopilotSection extends Section {
     this._undo = button(trans.__('Undo the whole flight'), () =>
       this._assistant?.undoFlight()
     );
+    this._tree = button(trans.__('Show the search tree'), () =>
+      this._assistant?.search.show()
+    );
     this._way.setAttribute('aria-label', trans.__('Way to go'));
     for (const [value, label] of [
       ['', trans.__('Step by step, each one kept')],
@@ -47,7 +50,7 @@ export class AutopilotSection extends Section {
     unguarded.append(this._unguarded);
     const budget = element('div', 'jp-mlagent-Budget');
     budget.append(steps, minutes, unguarded);
-    this.body.append(this._way, budget, this._start, this._stop, this._undo);
+    this.body.append(this._way, budget, this._start, this._stop, this._tree, this._undo);
     this.body.append(this._lines, this._end);
   }
 
@@ -58,6 +61,7 @@ export class AutopilotSection extends Section {
     this._start.hidden = busy;
     this._start.disabled = !assistant;
     this._stop.hidden = !busy;
+    this._tree.hidden = !assistant?.search.model.nodes.length;
     this._undo.hidden = !assistant?.canUndoFlight;
     const lines = model?.flight ?? [];
     this._lines.replaceChildren(
@@ -87,6 +91,7 @@ export class AutopilotSection extends Section {
   private _unguarded = element('input', '', '', { type: 'checkbox' });
   private _start: HTMLButtonElement;
   private _stop: HTMLButtonElement;
+  private _tree: HTMLButtonElement;
   private _undo: HTMLButtonElement;
   private _lines = element('ol', 'jp-mlagent-Flight');
   private _end = element('p', 'jp-mlagent-State', '', { role: 'status' });

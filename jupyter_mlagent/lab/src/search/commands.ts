@@ -167,6 +167,7 @@ export class SearchCommands {
         void assistant.panel.revealed.then(() => this.show(assistant, false));
       }
     });
+    assistant.search.wanted.connect(() => this.show(assistant, true));
     assistant.search.looked.connect((_, { node, cells }) => {
       const name = PathExt.basename(assistant.panel.context.localPath);
       const label = trans.__('%1 at node %2', name, node);

@@ -24,6 +24,11 @@ export class SearchDesk {
     return this._looked;
   }
 
+  /** The person asked for the tree. */
+  get wanted(): ISignal<this, void> {
+    return this._wanted;
+  }
+
   /** Begin; when its budget is spent, this page puts the path it chose into the notebook. */
   begin({ steps, minutes, candidates, allowUnguarded }: ISearchWishes): void {
     this.model.reset();
@@ -36,6 +41,11 @@ export class SearchDesk {
       candidates,
       allow_unguarded: allowUnguarded
     });
+  }
+
+  /** Have the tree shown beside the notebook. */
+  show(): void {
+    this._wanted.emit();
   }
 
   /** Pause, or go on. */
@@ -52,17 +62,17 @@ export class SearchDesk {
   /** Take the selected branch out of the search, or back into it. */
   togglePrune(): void {
     const pruned = this.model.selected?.status === 'pruned';
-    this._sayOfSelected(pruned ? 'search_restore' : 'search_prune');
+    this._steer(pruned ? 'search_restore' : 'search_prune');
   }
 
   /** Have the search go on below the selected node, or no longer. */
   togglePin(): void {
-    this._sayOfSelected('search_pin', { pinned: !this.model.selected?.pinned });
+    this._steer('search_pin', { pinned: !this.model.selected?.pinned });
   }
 
   /** Say what is wanted of the selected branch; empty takes it back. */
   hint(text: string): void {
-    this._sayOfSelected('search_hint', { text });
+    this._steer('search_hint', { text });
   }
 
   /** Show the notebook as it would stand at the selected node. */
@@ -118,6 +128,13 @@ export class SearchDesk {
     }
   }
 
+  /** Where to go on; of a search that has ended there is nothing to say. */
+  private _steer(type: string, fields: Record<string, unknown> = {}): void {
+    if (this.model.running) {
+      this._sayOfSelected(type, fields);
+    }
+  }
+
   private _sayOfSelected(type: string, fields: Record<string, unknown> = {}): void {
     const { selected } = this.model;
     if (selected) {
@@ -132,6 +149,7 @@ export class SearchDesk {
   private _mine = false;
   private _chosen: number | null = null;
   private _looked = new Signal<this, INodeDetail>(this);
+  private _wanted = new Signal<this, void>(this);
 }
 
 export namespace SearchDesk {

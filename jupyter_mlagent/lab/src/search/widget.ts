@@ -122,16 +122,17 @@ export class SearchWidget extends Widget {
     this._bar.value = model.spent?.progress ?? 0;
     const { selected } = model;
     const step = selected !== null && selected.id !== 0;
+    const steered = step && model.running;
     const some = model.nodes.length > 1;
     const buttons: Record<SearchChoice, [string, boolean]> = {
       pause: [model.paused ? trans.__('Resume') : trans.__('Pause'), model.running],
       stop: [trans.__('Stop'), model.running],
       keep: [trans.__('Put this path into the notebook'), step && selected.works],
       open: [trans.__('Open the notebook as it is here'), selected !== null],
-      pin: [selected?.pinned ? trans.__('Unpin') : trans.__('Pin'), step],
+      pin: [selected?.pinned ? trans.__('Unpin') : trans.__('Pin'), steered],
       prune: [
         selected?.status === 'pruned' ? trans.__('Restore') : trans.__('Prune'),
-        step
+        steered
       ],
       hint: [trans.__('Hint…'), model.running && selected !== null],
       'save-html': [trans.__('Save as HTML'), some],
