@@ -28,7 +28,7 @@ export MLAGENT_GPU PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 # Steps that share one environment do not run beside each other, whatever -j says.
 .NOTPARALLEL:
-.PHONY: help env rl engine model demo lab lab-build lab-modules test test-slow test-models test-lab test-browser \
+.PHONY: help env rl engine model demo lab lab-build lab-modules test test-slow test-extras test-models test-lab test-browser \
 	lint lint-lab format bench build clean
 
 help:  ## This list
@@ -59,6 +59,10 @@ test-browser: env lab-build test-models  ## JupyterLab in a real Chromium (skipp
 
 test-slow: env rl test-models  ## What takes minutes each: training of the bundled tasks, the terminal app in tmux
 	@$(PY) -m pytest -m slow
+
+test-extras: env test-models  ## What a test machine does not have by itself: Ray, and the server of llama-cpp-python
+	@$(PY) -m pip install --quiet --editable ".[cluster]" fastapi uvicorn sse-starlette starlette-context pydantic-settings
+	@$(PY) -m pytest tests/local_rl/environment/test_cluster.py tests/engine/test_openai_server.py
 
 test-models: env
 	@for name in $(TEST_MODELS); do \
