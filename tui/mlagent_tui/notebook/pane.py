@@ -9,7 +9,7 @@ from mlagent_tui.notebook.cell_paint import GUTTER
 from mlagent_tui.notebook.editor import CellEditor
 from mlagent_tui.notebook.view import NotebookView
 
-LEAST_ROWS = 3
+LEAST_ROWS = 2
 
 
 class NotebookPane(Container):
