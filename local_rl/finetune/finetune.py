@@ -10,7 +10,9 @@ from jupyter_mlagent.training_events import TrainingState, TrainingStateChanged
 from local_rl.errors import TrainingError
 from local_rl.examples import Example
 from local_rl.finetune.config import FinetuneConfig
+from local_rl.finetune.fitting import replies_that_fit
 from local_rl.finetune.rows import Rows, make_rows
+from local_rl.policy.header import read_header
 from local_rl.policy.loading import Policy
 from local_rl.training.folder import said_when_full
 from local_rl.training.recipe import Learned
@@ -65,13 +67,16 @@ def _train(policy: Policy, made: Rows, config: FinetuneConfig, run: Run) -> Path
     if at_once > 1 and not shares_prompts(policy):
         at_once = 1
         _say(run, "This model's attention takes no mask of ours: a prompt is computed once for each reply.")
+    fitting = _fitting(policy, made, config, at_once)
+    if fitting < at_once:
+        _say(run, f"Memory is short: {fitting} replies to a prompt are computed at once, not {at_once}.")
     trainer = FinetuneTrainer(
         policy,
         made.rows,
         config,
         run.checkpoints,
         updates=updates_for(len(made.rows), config),
-        replies_at_once=at_once,
+        replies_at_once=fitting,
         on_memory=lambda count: _say(
             run, f"Memory was short: {count} replies are computed at once from now on."
         ),
@@ -84,6 +89,20 @@ def _train(policy: Policy, made: Rows, config: FinetuneConfig, run: Run) -> Path
     if heard.wanted is Wanted.PAUSE and trainer.state.global_step < trainer.state.max_steps:
         raise Paused(f"Paused after update {trainer.state.global_step}.")
     return run.folder.path / ADAPTER
+
+
+def _fitting(policy: Policy, made: Rows, config: FinetuneConfig, wanted: int) -> int:
+    from local_rl.training.starting import available_memory
+
+    return replies_that_fit(
+        made.rows,
+        read_header(policy.base.path),
+        config.policy,
+        policy.precision,
+        wanted=wanted,
+        gpu=policy.device.type == "cuda",
+        free_bytes=available_memory()[0],
+    )
 
 
 def _say(run: Run, reason: str) -> None:

@@ -142,7 +142,7 @@ def test_where_memory_is_short_halves_give_the_same_gradients(policy: Policy, ru
     trainer.training_step(policy.model, {"row": 0})
     assert told == [1]
     for name, gradient in gradients(policy).items():
-        # A gradient is a sum of many float32 that cancel, added here in another order: what counts is its size.
+        # A gradient sums many float32 that cancel, here in another order: what counts is the whole matrix.
         assert (wanted[name] - gradient).norm() <= 1e-3 * wanted[name].norm(), name
 
 
