@@ -20,7 +20,12 @@ def _ratios(situation: Situation) -> bool:
 
 
 def _late(situation: Situation) -> bool:
-    return situation.late
+    return situation.late and bool(situation.model)
+
+
+def _small(situation: Situation) -> bool:
+    """Whether kernel machines finish within a few seconds."""
+    return situation.table.rows <= 6_000
 
 
 def _known_estimator(situation: Situation) -> bool:
@@ -29,38 +34,27 @@ def _known_estimator(situation: Situation) -> bool:
 
 _SCALED = "Scale with StandardScaler and fit "
 _PIPELINE = ", in one make_pipeline"
-_ENCODED = "Encode the text columns, fill the missing numbers and fit "
-_ENCODER = """\
-from sklearn.compose import make_column_selector, make_column_transformer
-from sklearn.impute import SimpleImputer
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
-not_numbers = make_column_selector(dtype_exclude="number")
-encode = make_column_transformer(
-    (OneHotEncoder(handle_unknown="ignore", sparse_output=False), not_numbers),
-    remainder=SimpleImputer(strategy="median"),
-)
-"""
 _FILLED = "Fill the missing values with SimpleImputer(strategy='median') and fit "
 
 _CLASSIFIERS = (
     Idea("boosting", 3.0, "Fit a HistGradientBoostingClassifier(learning_rate=0.06, max_iter=300)"),
     Idea("forest", 2.0, "Fit an ExtraTreesClassifier(n_estimators=400, n_jobs=2)"),
     Idea("forest", 1.5, "Fit a RandomForestClassifier(n_estimators=400, n_jobs=2)"),
-    Idea("svm", 2.5, f"{_SCALED}an SVC(C=10, probability=True){_PIPELINE}"),
+    Idea("svm", 2.5, f"{_SCALED}an SVC(C=10, probability=True){_PIPELINE}", _small),
     Idea("linear", 1.5, f"{_SCALED}a LogisticRegression(max_iter=2000){_PIPELINE}"),
     Idea("neighbours", 0.7, f"{_SCALED}a KNeighborsClassifier(5, weights='distance'){_PIPELINE}"),
     Idea("neural network", 1.0, f"{_SCALED}an MLPClassifier((64, 32), max_iter=500){_PIPELINE}"),
     Idea(
         "ensembling",
         2.0,
-        "Average a RandomForestClassifier, an ExtraTreesClassifier and a scaled SVC(probability=True) with "
-        "VotingClassifier(voting='soft')",
+        "Average a HistGradientBoostingClassifier(), an ExtraTreesClassifier(n_estimators=300) and a scaled "
+        "LogisticRegression(max_iter=1000) with VotingClassifier(voting='soft')",
     ),
     Idea(
         "ensembling",
         1.0,
         "Stack a RandomForestClassifier and a scaled SVC with StackingClassifier on a LogisticRegression",
+        _small,
         draft=False,
     ),
     Idea(
@@ -87,7 +81,7 @@ _CLASSIFIERS = (
     Idea(
         "ensembling",
         2.0,
-        "Average {current} with an ExtraTreesClassifier(n_estimators=400, n_jobs=2) in a "
+        "Average clone({model}) and {start}ExtraTreesClassifier(n_estimators=400, n_jobs=2){end} with "
         "VotingClassifier(voting='soft')",
         _late,
         draft=False,
@@ -115,6 +109,7 @@ _REGRESSORS = (
         1.5,
         "Fit TransformedTargetRegressor(make_pipeline(StandardScaler(), SVR()), "
         "transformer=StandardScaler())",
+        _small,
     ),
     Idea(
         "features", 1.5, f"Scale with StandardScaler, add PolynomialFeatures(2) and fit a RidgeCV{_PIPELINE}"
@@ -142,7 +137,8 @@ _REGRESSORS = (
     Idea(
         "ensembling",
         2.0,
-        "Average {current} with an ExtraTreesRegressor(n_estimators=300, n_jobs=2) in a VotingRegressor",
+        "Average clone({model}) and {start}ExtraTreesRegressor(n_estimators=300, n_jobs=2){end} with "
+        "VotingRegressor",
         _late,
         draft=False,
     ),
@@ -162,15 +158,6 @@ _GROWN = (
     "a RandomForestRegressor(n_estimators=300, n_jobs=2)",
 )
 _FITTED = ("a LogisticRegression(max_iter=2000)", "a RidgeCV()")
-
-
-def _with_columns(position: int) -> tuple[Idea, ...]:
-    """For frames with text columns or missing values; `position`: 0 for classification, 1 for regression."""
-    return (
-        Idea("boosting", 2.0, f"{_ENCODED}{_BOOSTED[position]}{_PIPELINE}", opening=_ENCODER),
-        Idea("forest", 2.0, f"{_ENCODED}{_GROWN[position]}{_PIPELINE}", opening=_ENCODER),
-        Idea("linear", 1.5, f"{_ENCODED}{_FITTED[position]}{_PIPELINE}", opening=_ENCODER),
-    )
 
 
 def _with_gaps(position: int) -> tuple[Idea, ...]:
@@ -216,9 +203,6 @@ def suited_ideas(situation: Situation) -> list[Idea]:
         return list(_NETWORKS)
     if situation.text or situation.sparse:
         return text_ideas(situation)
-    if situation.plain_numbers or situation.preparation:
+    if situation.plain_numbers or situation.preparation or situation.frames:
         return [idea for idea in _BY_KIND.get(situation.kind, ()) if idea.suits(situation)]
-    if situation.kind not in _POSITION:
-        return []
-    made = _with_columns if situation.frames else _with_gaps
-    return list(made(_POSITION[situation.kind]))
+    return list(_with_gaps(_POSITION[situation.kind])) if situation.kind in _POSITION else []

@@ -12,12 +12,16 @@ from jupyter_mlagent.agent.families import FAMILIES, classify
 from jupyter_mlagent.agent.idea import Idea
 from jupyter_mlagent.agent.idea_catalogue import suited_ideas
 from jupyter_mlagent.agent.memory import MemoryEntry
+from jupyter_mlagent.agent.preparations import after, prepared
 from jupyter_mlagent.agent.situation import Situation
 from jupyter_mlagent.records import Operator
 
 WEAK = frozenset({"linear", "neighbours", "naive bayes", "preprocessing", "discriminant"})
 WEAK_WEIGHT = 0.2
 """How much rarer a weak family is drawn once a strong model is in place."""
+
+TREES = frozenset({"boosting", "forest"})
+"""Groups whose estimators are of trees alone."""
 
 _DATA_ERROR = re.compile(
     r"could not convert string|NaN|missing values|dtype=?.*object|Invalid dtype|Categorical"
@@ -66,8 +70,18 @@ def _used(situation: Situation, memory: Sequence[MemoryEntry]) -> Counter[str]:
 
 
 def _worded(idea: Idea, situation: Situation) -> Idea:
-    plan = idea.plan.format(current=situation.current, vectorizer=situation.vectorizer)
     opening = idea.opening.replace("{vectorizer}", situation.vectorizer)
-    if situation.preparation and not situation.plain_numbers:
-        plan = f"{plan}, after {situation.preparation} as the first step"
+    preparation = None
+    if not opening and not (situation.text or situation.sparse or situation.neural):
+        preparation = prepared(situation, trees=idea.group in TREES or "{start}" in idea.plan)
+        opening = preparation.opening if preparation is not None else ""
+    plan = idea.plan.format(
+        current=situation.current,
+        vectorizer=situation.vectorizer,
+        model=situation.model,
+        start=f"make_pipeline({preparation.name}, " if preparation is not None else "",
+        end=")" if preparation is not None else "",
+    )
+    if "{start}" not in idea.plan:
+        plan = after(plan, preparation)
     return replace(idea, plan=plan, opening=opening)

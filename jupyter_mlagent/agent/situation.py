@@ -11,6 +11,7 @@ from enum import StrEnum
 from jupyter_mlagent.agent.families import FAMILIES, classify
 from jupyter_mlagent.agent.names import names_of
 from jupyter_mlagent.agent.source import parse_cell
+from jupyter_mlagent.agent.table import Table, read_table
 from jupyter_mlagent.records import Cell, State, Task, Variable
 from jupyter_mlagent.reward.expressions import called_name, calls, names_read, parse_expression
 from jupyter_mlagent.reward.roles import CLUSTER_SCORES, Roles
@@ -52,6 +53,7 @@ class Situation:
     """Whether the metric is an error of logarithms or ratios."""
     preparation: str = ""
     """Name of a variable that holds the notebook's own preprocessing (a ColumnTransformer)."""
+    table: Table = Table()
     families: frozenset[str] = frozenset()
     """Estimator families that the notebook's cells use already."""
     current: str = ""
@@ -89,6 +91,9 @@ def read_situation(state: State, task: Task, parts: Roles) -> Situation:
     fit = _training_call(state.cells, parts)
     data = names_read(ast.Tuple(elts=fit.args)) if fit is not None else [*parts.features, *parts.labels]
     trained_on = [variables[name] for name in data if name in variables]
+    preparation = next(
+        (name for name, found in variables.items() if _class_of(found) == "ColumnTransformer"), ""
+    )
     return Situation(
         kind=_kind(
             expression, called, [variables[name] for name in parts.labels if name in variables], state
@@ -107,9 +112,8 @@ def read_situation(state: State, task: Task, parts: Roles) -> Situation:
         plain_numbers=not any(_is_mixed(variable) for variable in trained_on[:1]),
         frames=not trained_on or _class_of(trained_on[0]) == "DataFrame",
         skewed_error=bool(_RATIOS.search(expression)),
-        preparation=next(
-            (name for name, found in variables.items() if _class_of(found) == "ColumnTransformer"), ""
-        ),
+        preparation=preparation,
+        table=read_table(state.cells, variables, data[0] if data else "", preparation),
         families=frozenset().union(
             *(classify(cell.source).families for cell in state.cells if cell.kind == "code")
         ),

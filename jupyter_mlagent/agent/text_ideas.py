@@ -6,8 +6,10 @@ A pipeline that starts with a vectorizer cannot read what the metric has vectori
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from jupyter_mlagent.agent.idea import Idea, always
+from jupyter_mlagent.agent.preparations import after, vectorized
 from jupyter_mlagent.agent.situation import Kind, Situation
 
 
@@ -60,6 +62,8 @@ def text_ideas(situation: Situation) -> list[Idea]:
         ideas: Sequence[Idea] = _OF_SPARSE_NUMBERS if numbers else _OF_SPARSE_CLASSES
     else:
         make = _replaced if situation.vectorizer else _pipeline
+        if situation.table.text and not situation.vectorizer:
+            make = partial(_of_column, situation.table.text)
         ideas = [make(*parts) for parts in (_REGRESSORS if numbers else _CLASSIFIERS)]
     return [idea for idea in ideas if idea.suits(situation)]
 
@@ -69,13 +73,22 @@ def _pipeline(group: str, weight: float, vectorizer: str, estimator: str, labels
     return Idea(group, weight, plan, _labels_only if labels_only else always)
 
 
+def _of_column(
+    column: str, group: str, weight: float, vectorizer: str, estimator: str, labels_only: bool
+) -> Idea:
+    """Of a table, whose rows a vectorizer alone cannot read."""
+    preparation = vectorized(column, vectorizer)
+    plan = after(f"Use {vectorizer} for {column} and fit a {estimator}", preparation)
+    suits = _labels_only if labels_only else always
+    return Idea(group, weight, plan, suits, opening=preparation.opening)
+
+
 def _replaced(group: str, weight: float, vectorizer: str, estimator: str, labels_only: bool) -> Idea:
     """The notebook's vectorizer anew: what the metric makes of the held-out texts follows."""
-    name = vectorizer.partition("(")[0]
     return Idea(
         group,
         weight,
         f"Make {{vectorizer}} a {vectorizer} and fit a {estimator} on its features",
         _labels_only if labels_only else always,
-        opening=f"from sklearn.feature_extraction.text import {name}\n{{vectorizer}} = {vectorizer}\n",
+        opening=f"{{vectorizer}} = {vectorizer}\n",
     )

@@ -85,9 +85,6 @@ class KeepConfig:
     most: float = field(
         default=0.2, metadata={"help": "Largest share of one family; 1: families are not balanced."}
     )
-    given: float = field(
-        default=0.5, metadata={"help": "Share of the steps also learned with their plan given beforehand."}
-    )
     rare_weight: float = field(
         default=0.5, metadata={"help": "Weight in the loss of steps that were kept for their family."}
     )
@@ -97,7 +94,7 @@ class KeepConfig:
 
     def check(self) -> None:
         """Raises TrainingError naming what cannot be."""
-        shares = {"near": self.near, "most": self.most, "given": self.given}
+        shares = {"near": self.near, "most": self.most}
         wrong = next((name for name, value in shares.items() if not 0 <= value <= 1), None)
         if wrong is not None:
             raise TrainingError(f"{wrong} is a share from 0 to 1, not {shares[wrong]:g}.")

@@ -1,12 +1,11 @@
-"""Kept steps as examples: the plain prompt of a person's request, the reply in both forms a request takes.
+"""Kept steps as examples: the plain prompt of a person's request, and the reply from its plan on.
 
-A request starts most of its replies with an idea's plan, the others with nothing but the fence: the student
-learns to carry a plan out, and to come by itself to plans as varied as the expert's hints made them.
+A request starts most of its replies with an idea's plan, the others with nothing but the fence. Learning the
+whole reply serves both: what follows a plan does not depend on who wrote it.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 
 from jupyter_mlagent.agent.parser import PREFILL
@@ -17,6 +16,7 @@ from local_rl.environment.states import EnvState, task_of
 from local_rl.examples import Example, Source
 from local_rl.explore.config import KeepConfig
 from local_rl.explore.keep import Kept
+from local_rl.explore.recipe_engine import NAME as RECIPES
 from local_rl.explore.records import Tried
 from local_rl.tasks.folder import TaskFolder
 
@@ -50,33 +50,31 @@ def examples_of(
         state, folder = states.get(row.state), folders.get(row.task)
         if state is None or folder is None:
             continue
-        plan = row.plan.strip().rstrip(".")
-        start, body = f" {plan}.\n", f"{row.code}{FENCE}"
-        both = _share(row) < rule.given
-        for opening, reply in [("", f"{start}{body}"), *([(start, body)] if both else [])]:
-            found.append(
-                Example(
-                    messages=plain_prompt(row, state, task_of(folder), rule.prompt_tokens),
-                    prefill=PREFILL,
-                    opening=opening,
-                    reply=reply,
-                    task=row.task,
-                    state_hash=row.state,
-                    notebook=row.notebook,
-                    operator=row.operator,
-                    metric_before=row.metric_before,
-                    metric_after=row.metric_after,
-                    reward=row.reward,
-                    weight=rule.rare_weight if item.rare else 1.0,
-                    source=Source.EXPERT,
-                    family=item.family,
-                    step_id=row.batch,
-                )
+        found.append(
+            Example(
+                messages=plain_prompt(row, state, task_of(folder), rule.prompt_tokens),
+                prefill=PREFILL,
+                reply=_reply(row),
+                task=row.task,
+                state_hash=row.state,
+                notebook=row.notebook,
+                operator=row.operator,
+                metric_before=row.metric_before,
+                metric_after=row.metric_after,
+                reward=row.reward,
+                weight=rule.rare_weight if item.rare else 1.0,
+                source=Source.EXPERT,
+                family=item.family,
+                step_id=row.batch,
             )
+        )
     return found
 
 
-def _share(row: Tried) -> float:
-    """A number in [0, 1) that belongs to the step, so that the same data give the same examples."""
-    digest = hashlib.sha256(f"{row.batch}\0{row.code}".encode()).digest()
-    return int.from_bytes(digest[:6], "big") / (1 << 48)
+def _reply(row: Tried) -> str:
+    """Of a model the cell as it was executed, so that its slips are not learned; of recipes the text before
+    imports and seeds were completed, which a request does again.
+    """
+    if row.expert == RECIPES and row.text.startswith(PREFILL):
+        return f"{row.text.removeprefix(PREFILL).rstrip()}{FENCE}"
+    return f" {row.plan.strip().rstrip('.')}.\n{row.code}{FENCE}"

@@ -20,6 +20,10 @@ class Part:
     most_columns: int = 1_000
     probabilities: bool = True
 
+    @property
+    def trees(self) -> bool:
+        return self.family in ("boosting", "forest", "bagging")
+
 
 def _of(**choices: tuple[object, ...]) -> tuple[tuple[str, tuple[object, ...]], ...]:
     return tuple(choices.items())

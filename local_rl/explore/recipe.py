@@ -96,6 +96,8 @@ class ExploreRecipe:
         asyncio.run(
             collect(config.collect, data_folder(config), told=lambda what: _say(run, what), go_on=go_on)
         )
+        if run.wanted is Wanted.STOP:
+            raise Paused("Stopped while collecting: what was tried is kept, and nothing is learned yet.")
         if run.wanted is Wanted.PAUSE:
             raise Paused("Paused while collecting; what was tried is kept.")
 

@@ -1,8 +1,10 @@
 """Cells composed of parts rather than written by a model: what to try where no larger model can be run.
 
-A recipe is a preparation of the columns, perhaps an operation on them, an estimator, and perhaps something
-around it (an ensemble, a calibration, a transform of the target). Nothing here says what is good: every cell
-is executed like any other, and only what improved the metric is kept.
+A recipe is an estimator, perhaps an operation on the columns before it, perhaps something around it (an
+ensemble, a calibration, a transform of the target), on the notebook's own preparation of the table or a
+usual one. Its plan has the form of the catalogue's ideas and names every class with its arguments, so that
+who reads the plan can write the cell. Nothing here says what is good: every cell is executed like any other,
+and only what improved the metric is kept.
 """
 
 from __future__ import annotations
@@ -11,9 +13,10 @@ import ast
 import random
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
+from jupyter_mlagent.agent.preparations import Preparation, after, prepared, vectorized
 from jupyter_mlagent.agent.situation import Kind, Situation
 from jupyter_mlagent.agent.wording import OUTLINE
 from jupyter_mlagent.records import Task
@@ -21,18 +24,12 @@ from local_rl.environment.states import EnvState
 from local_rl.explore import parts
 from local_rl.explore.layout import laid_out
 from local_rl.explore.parts import Part
-from local_rl.explore.table import read_table
 
 ROUNDS = 10
 """Of turns; a state with so few different recipes gets what there are."""
-_CALENDAR = """\
-def with_calendar(table):
-    date = pd.to_datetime(table["{date}"])
-    return table.drop(columns="{date}").assign(
-        weekday=date.dt.dayofweek, month=date.dt.month, day=date.dt.dayofyear, year=date.dt.year
-    )
-
-"""
+ROWS, COLUMNS = 10_000, 20
+"""Of a table whose size is not known."""
+_ONE = ", in one make_pipeline"
 
 
 @dataclass(frozen=True)
@@ -69,22 +66,21 @@ class Kitchen:
         self._situation = situation
         self._expression = task.metric.expression if task.metric else ""
         self._numbers = situation.kind is Kind.REGRESSION
-        self.table = read_table(state, situation)
+        self._text = situation.table.text if situation.text else ""
         model = next((each for each in state.variables if each.name == situation.model), None)
         self._clonable = model is not None and model.type.startswith("sklearn.")
         estimators = parts.REGRESSORS if self._numbers else parts.CLASSIFIERS
-        if self.table.text and not self._numbers:
+        if self._text and not self._numbers:
             estimators = (*estimators, *parts.SPARSE_CLASSIFIERS)
-        self._defined: dict[str, str] = {}
-        """Preparations that the cell makes first, by name."""
         self._estimators = [part for part in estimators if self._suits(part)]
 
     def _suits(self, part: Part) -> bool:
+        table = self._situation.table
         return (
-            self.table.rows <= part.most_rows
-            and self.table.columns <= part.most_columns
+            (table.rows or ROWS) <= part.most_rows
+            and (table.columns or COLUMNS) <= part.most_columns
             and (part.probabilities or not self._situation.probabilities)
-            and (part.sparse or not self.table.text)
+            and (part.sparse or not self._text)
         )
 
     def turns(self) -> list[Callable[[], Recipe]]:
@@ -106,12 +102,12 @@ class Kitchen:
     def _single(self, family: str) -> Recipe:
         part = self._part(family)
         source = self._source(part)
-        return self._cell(f"{self._how(part)}fit {_a(source)}", self._pipe(part, source))
+        return self._piped(f"Fit {_a(source)}", source, scaled=part.scaled, trees=part.trees)
 
     def _operated(self) -> Recipe:
         """An operation on the columns before a simple model, or a selection of them before any."""
-        suited = [part for part in parts.OPERATIONS if self._suits(part) or self.table.text]
-        dense = [part for part in suited if not self.table.text or part.family == "feature selection"]
+        suited = [part for part in parts.OPERATIONS if self._suits(part) or self._text]
+        dense = [part for part in suited if not self._text or part.family == "feature selection"]
         operation = self._draw.choice(dense)
         simple = [part for part in self._estimators if part.family in ("linear", "svm", "discriminant")]
         any_part = operation.family in ("feature selection", "decomposition") or not simple
@@ -119,103 +115,103 @@ class Kitchen:
         score = "f_regression" if self._numbers else "f_classif"
         middle = self._source(operation).replace("{score}", score)
         source = self._source(part)
-        plan = f"{self._how(operation if operation.scaled else part)}use {middle} before {_a(source)}"
-        return self._cell(plan, self._pipe(part if part.scaled else operation, source, middle))
+        scaled = part.scaled or operation.scaled
+        return self._piped(f"Add {middle} and fit {_a(source)}", source, middle, scaled=scaled)
 
     def _voting(self) -> Recipe:
+        """The members share the preparation; each that wants it has a scaler of its own."""
         chosen = self._different(self._draw.choice((2, 3)))
-        named = [(self._name(source), pipe) for source, pipe in chosen]
-        listed = ", ".join(f'("{name}", {pipe})' for name, pipe in named)
         kind = "VotingRegressor" if self._numbers else "VotingClassifier"
-        soft = "" if self._numbers else ', voting="soft"'
-        plan = f"Average {_and([_a(source) for source, _ in chosen])} with {kind}"
-        return self._cell(plan, f"{kind}([{listed}]{soft})")
+        soft = "" if self._numbers else "voting='soft'"
+        listed = ", ".join(f"('{self._name(part)}', {self._scaled(part)})" for part in chosen)
+        members = _and([self._told(part) for part in chosen])
+        source = f"{kind}([{listed}]{f', {soft}' if soft else ''})"
+        trees = all(part.trees for part in chosen)
+        return self._piped(f"Average {members} with {kind}({soft})", source, trees=trees)
 
     def _stacking(self) -> Recipe:
         chosen = self._different(2)
-        listed = ", ".join(f'("{self._name(source)}", {pipe})' for source, pipe in chosen)
         kind, final = (
             ("StackingRegressor", "RidgeCV()")
             if self._numbers
             else ("StackingClassifier", "LogisticRegression(max_iter=1000)")
         )
-        plan = f"Stack {_and([_a(source) for source, _ in chosen])} with {kind} on a {final}"
-        return self._cell(plan, f"{kind}([{listed}], final_estimator={final}, cv=3)")
+        listed = ", ".join(f"('{self._name(part)}', {self._scaled(part)})" for part in chosen)
+        members = _and([self._told(part) for part in chosen])
+        plan = f"Stack {members} with {kind}(cv=3) on a {final}"
+        source = f"{kind}([{listed}], final_estimator={final}, cv=3)"
+        return self._piped(plan, source, trees=all(part.trees for part in chosen))
 
     def _joined(self) -> Recipe:
         """The model there is, averaged with another one."""
-        source, pipe = self._different(1)[0]
+        part = self._different(1)[0]
         kind = "VotingRegressor" if self._numbers else "VotingClassifier"
-        soft = "" if self._numbers else ', voting="soft"'
+        soft = "" if self._numbers else "voting='soft'"
         model = self._situation.model
-        now = self._situation.current or "the current model"
-        weights = self._draw.choice(("", ", weights=[2, 1]"))
-        code = f'{kind}([("now", clone({model})), ("new", {pipe})]{soft}{weights})'
-        return self._cell(f"Average {now} with {_a(source)} in a {kind}", code)
+        preparation = self._preparation(part.trees)
+        pipe = self._pipe(preparation, part.source, scaled=part.scaled)
+        plan = f"Average clone({model}) and {pipe} with {kind}({soft})"
+        source = f"{kind}([('now', clone({model})), ('new', {pipe})]{f', {soft}' if soft else ''})"
+        return self._cell(plan, source, preparation)
 
     def _bagged(self) -> Recipe:
         kind = "BaggingRegressor" if self._numbers else "BaggingClassifier"
         share = self._draw.choice((0.7, 0.8, 0.9))
-        model, now = self._situation.model, self._situation.current or "the current model"
-        code = f"{kind}(clone({model}), n_estimators=8, max_samples={share}, n_jobs=2)"
-        return self._cell(f"Bag {now} with {kind}(n_estimators=8, max_samples={share})", code)
+        source = f"{kind}(clone({self._situation.model}), n_estimators=8, max_samples={share}, n_jobs=2)"
+        return self._cell(f"Bag the current model with {source}", source)
 
     def _calibrated(self) -> Recipe:
-        source, pipe = self._different(1)[0]
+        part = self._different(1)[0]
         method = self._draw.choice(("isotonic", "sigmoid"))
-        plan = f"Calibrate {_a(source)} with CalibratedClassifierCV(method='{method}', cv=4)"
-        return self._cell(plan, f'CalibratedClassifierCV({pipe}, method="{method}", cv=4)')
+        plan = f"Calibrate {self._told(part)} with CalibratedClassifierCV(method='{method}', cv=4)"
+        source = f"CalibratedClassifierCV({self._scaled(part)}, method='{method}', cv=4)"
+        return self._piped(plan, source, trees=part.trees)
 
     def _threshold(self) -> Recipe:
         """The decision threshold that the metric likes best, by cross-validation."""
-        source, pipe = self._different(1)[0]
+        part = self._different(1)[0]
         tree = ast.parse(self._expression, mode="eval").body
         scorer = "'balanced_accuracy'"
         if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name):
             given = ", ".join(ast.unparse(keyword) for keyword in tree.keywords)
             scorer = f"make_scorer({tree.func.id}, {given})"
-        plan = f"Choose the decision threshold of {_a(source)} with TunedThresholdClassifierCV"
-        return self._cell(plan, f"TunedThresholdClassifierCV({pipe}, scoring={scorer}, cv=3)")
+        options = f"scoring={scorer}, cv=3"
+        plan = f"Choose the threshold of {self._told(part)} with TunedThresholdClassifierCV({options})"
+        source = f"TunedThresholdClassifierCV({self._scaled(part)}, {options})"
+        return self._piped(plan, source, trees=part.trees)
 
     def _transformed(self) -> Recipe:
-        source, pipe = self._different(1)[0]
+        part = self._different(1)[0]
         if self._situation.skewed_error:
-            how, what = "func=np.log1p, inverse_func=np.expm1", "on the logarithm of the target"
+            how, what = "func=np.log1p, inverse_func=np.expm1", "the logarithm"
         else:
-            what = "on a normal distribution of the target"
-            how = 'transformer=QuantileTransformer(output_distribution="normal")'
-        plan = f"Fit {_a(source)} {what} with TransformedTargetRegressor"
-        return self._cell(plan, f"TransformedTargetRegressor({pipe}, {how})")
+            how, what = (
+                "transformer=QuantileTransformer(output_distribution='normal')",
+                "a normal distribution",
+            )
+        plan = f"Fit {self._told(part)} on {what} of the target with TransformedTargetRegressor({how})"
+        source = f"TransformedTargetRegressor({self._scaled(part)}, {how})"
+        return self._piped(plan, source, trees=part.trees)
 
     def _searched(self) -> Recipe:
         """A small random search around a booster or, for texts, a linear model."""
-        if self.table.text:
-            part = Part("linear", "LogisticRegression(max_iter=1000)", scaled=True, sparse=True)
-            grid = "{'logisticregression__C': [0.1, 0.3, 1, 3, 10]}"
+        if self._text:
+            source, grid = "LogisticRegression(max_iter=1000)", "{'C': [0.1, 0.3, 1, 3, 10]}"
             if self._numbers:
-                part, grid = (
-                    Part("linear", "Ridge()", scaled=True, sparse=True),
-                    "{'ridge__alpha': [0.1, 1, 10]}",
-                )
+                source, grid = "Ridge()", "{'alpha': [0.1, 1, 10]}"
         else:
-            name = "HistGradientBoostingRegressor" if self._numbers else "HistGradientBoostingClassifier"
-            part = Part("boosting", f"{name}(max_iter=150)")
-            step = f"{name.lower()}__" if self.table.mixed else ""
-            grid = (
-                f"{{'{step}learning_rate': [0.03, 0.06, 0.1], '{step}max_leaf_nodes': [7, 15, 31], "
-                f"'{step}min_samples_leaf': [10, 20, 50]}}"
-            )
-        pipe = self._pipe(part, part.source)
-        plan = f"Search the parameters of a {part.source} with RandomizedSearchCV(n_iter=4, cv=3)"
-        return self._cell(plan, f"RandomizedSearchCV({pipe}, {grid}, n_iter=4, cv=3, random_state=0)")
+            source = f"HistGradientBoosting{'Regressor' if self._numbers else 'Classifier'}(max_iter=150)"
+            grid = "{'learning_rate': [0.03, 0.06, 0.1], 'max_leaf_nodes': [7, 15, 31]}"
+        plan = f"Search the parameters of a {source} with RandomizedSearchCV(n_iter=4, cv=3)"
+        search = f"RandomizedSearchCV({source}, {grid}, n_iter=4, cv=3, random_state=0)"
+        return self._piped(plan, search, trees=not self._text)
 
-    def _different(self, count: int) -> list[tuple[str, str]]:
-        """Sources of estimators of different families, each with its pipeline."""
+    def _different(self, count: int) -> list[Part]:
+        """Estimators of different families, their arguments drawn."""
         probable = [part for part in self._estimators if part.probabilities]
         families = sorted({part.family for part in probable})
         chosen = [self._part(family, probable) for family in self._draw.sample(families, count)]
-        sources = [(part, self._source(part, probable=True)) for part in chosen]
-        return [(source, self._pipe(part, source)) for part, source in sources]
+        return [replace(part, source=self._source(part, probable=True)) for part in chosen]
 
     def _part(self, family: str, among: list[Part] | None = None) -> Part:
         return self._draw.choice([part for part in among or self._estimators if part.family == family])
@@ -229,62 +225,56 @@ class Kitchen:
         probability = ", probability=True" if probable or self._situation.probabilities else ""
         return filled.replace("{loss}", absolute).replace("{probability}", probability)
 
-    def _how(self, part: Part) -> str:
-        """What a plan says of the preparation."""
-        if self.table.text:
-            return f"Vectorize {self.table.text} and "
-        steps = ["encode the words and fill the gaps"] if self.table.mixed else []
-        steps += ["take the calendar from the date"] if self.table.date else []
-        steps += ["scale with StandardScaler"] if part.scaled else []
-        if not steps:
-            return ""
-        text = f"{', '.join(steps)} and "
-        return text[0].upper() + text[1:]
+    def _scaled(self, part: Part) -> str:
+        return f"make_pipeline(StandardScaler(), {part.source})" if self._scales(part) else part.source
 
-    def _pipe(self, part: Part, source: str, middle: str = "") -> str:
-        scale = ["StandardScaler()"] if part.scaled and not self.table.mixed and not self.table.text else []
-        before = [self._prepare(part.scaled)] if self.table.mixed or self.table.text else []
-        if self.table.date:
-            before = ["FunctionTransformer(with_calendar)", *before]
-        steps = [*before, *scale, *([middle] if middle else []), source]
+    def _told(self, part: Part) -> str:
+        return f"a scaled {part.source}" if self._scales(part) else _a(part.source)
+
+    def _scales(self, part: Part) -> bool:
+        """Texts stay as the vectorizer weighs them."""
+        return part.scaled and not self._text
+
+    def _preparation(self, trees: bool) -> Preparation | None:
+        if self._text:
+            return vectorized(self._text, self._source(self._draw.choice(parts.VECTORIZERS)))
+        return prepared(self._situation, trees=trees)
+
+    def _pipe(
+        self, preparation: Preparation | None, source: str, middle: str = "", *, scaled: bool = False
+    ) -> str:
+        first = [preparation.name] if preparation is not None else []
+        scale = ["StandardScaler()"] if scaled and not self._text else []
+        steps = [*first, *scale, *([middle] if middle else []), source]
         return source if len(steps) == 1 else f"make_pipeline({', '.join(steps)})"
 
-    def _prepare(self, scaled: bool) -> str:
-        """Name of a column transformer for the words and the gaps, of one of a few kinds."""
-        name = "words" if self.table.text else "scaled_columns" if scaled else "columns"
-        if name in self._defined:
-            return name
-        others = "make_column_selector(dtype_exclude='number')"
-        if self.table.text:
-            vectorizer = self._source(self._draw.choice(parts.VECTORIZERS))
-            encoder = "OneHotEncoder(handle_unknown='ignore', min_frequency=5)"
-            rest = self._draw.choice(("", f", ({encoder}, {others})"))
-            self._defined[name] = f"make_column_transformer(({vectorizer}, '{self.table.text}'){rest})"
-            return name
-        encoders = ["OneHotEncoder(handle_unknown='ignore', min_frequency=5, sparse_output=False)"]
-        if not scaled:
-            encoders.append("OrdinalEncoder(handle_unknown='use_encoded_value', unknown_value=-1)")
-        encoders.append("TargetEncoder()")
-        filled = "SimpleImputer(strategy='median')"
-        filled = f"make_pipeline({filled}, StandardScaler())" if scaled else filled
-        encoder = self._draw.choices(encoders, weights=[2, *[1] * (len(encoders) - 1)])[0]
-        self._defined[name] = f"make_column_transformer(({encoder}, {others}), remainder={filled})"
-        return name
+    def _piped(
+        self, plan: str, source: str, middle: str = "", *, scaled: bool = False, trees: bool = False
+    ) -> Recipe:
+        """All of the model stands behind the preparation."""
+        preparation = self._preparation(trees and not middle)
+        pipe = self._pipe(preparation, source, middle, scaled=scaled)
+        if scaled and not self._text:
+            start = "Scale with StandardScaler, " if middle else "Scale with StandardScaler and "
+            plan = f"{start}{plan[0].lower()}{plan[1:]}"
+        if middle or (scaled and not self._text):
+            plan = f"{plan}{_ONE}"
+        if self._text and preparation is not None:
+            vectorizer = preparation.opening.partition("((")[2].partition(f', "{self._text}"')[0]
+            plan = f"Use {vectorizer} for {self._text} and {plan[0].lower()}{plan[1:]}"
+        return self._cell(after(plan, preparation), pipe, preparation)
 
-    def _name(self, source: str) -> str:
-        return re.sub(r"(Classifier|Regressor|Regression)\b.*", "", source.partition("(")[0]).lower()
+    def _name(self, part: Part) -> str:
+        return re.sub(r"(Classifier|Regressor|Regression)\b.*", "", part.source.partition("(")[0]).lower()
 
-    def _cell(self, plan: str, model: str) -> Recipe:
+    def _cell(self, plan: str, model: str, preparation: Preparation | None = None) -> Recipe:
         """The whole cell, laid out as a person would write it."""
-        situation, defined = self._situation, self._defined
-        self._defined = {}
-        lines = _CALENDAR.format(date=self.table.date).splitlines() if self.table.date else []
-        lines += [laid_out(name, source) for name, source in defined.items()]
-        lines.append(laid_out(situation.model, model))
-        lines.append(f"{situation.model}.fit({situation.fit_arguments})")
+        situation = self._situation
+        lines = [laid_out(situation.model, model), f"{situation.model}.fit({situation.fit_arguments})"]
         if self._expression and len(self._expression) <= OUTLINE:
             lines.append(f"print({self._expression})")
-        return Recipe(plan=plan[0].upper() + plan[1:], code="\n".join(lines))
+        opening = preparation.opening if preparation is not None else ""
+        return Recipe(plan=plan, code=opening + "\n".join(lines))
 
 
 def _a(source: str) -> str:

@@ -128,7 +128,7 @@ def pause(run: RunArgument = None) -> None:
 @app.command("stop")
 def stop(run: RunArgument = None) -> None:
     """Ask a run to end now, and to make an adapter of what it learned until here."""
-    _ask(run, Wanted.STOP, "It ends after the update under way.")
+    _ask(run, Wanted.STOP, "It ends after the update, or the request for replies, that is under way.")
 
 
 @app.command("list")

@@ -7,7 +7,9 @@ import pytest
 from jupyter_mlagent.agent.families import classify
 from jupyter_mlagent.agent.ideas import choose_ideas
 from jupyter_mlagent.agent.memory import MemoryEntry
+from jupyter_mlagent.agent.repair import repair
 from jupyter_mlagent.agent.situation import Kind, Situation, read_situation
+from jupyter_mlagent.agent.table import Table
 from jupyter_mlagent.records import Direction, Metric, Operator, Task, TrialStatus, Variable
 from jupyter_mlagent.reward.roles import roles
 
@@ -88,16 +90,51 @@ def test_probabilities_are_asked_for_only_where_the_model_can_give_them() -> Non
 
 def test_mixed_columns_are_encoded_or_go_through_the_notebooks_own_preparation() -> None:
     bare = Situation(kind=Kind.REGRESSION, plain_numbers=False)
-    prepared = Situation(kind=Kind.REGRESSION, plain_numbers=False, preparation="prep")
+    narrow = Situation(kind=Kind.REGRESSION, plain_numbers=False, preparation="prep")
+    whole = Situation(
+        kind=Kind.REGRESSION, plain_numbers=False, preparation="prep", table=Table(covered=True)
+    )
 
-    assert all("OneHotEncoder" in idea.opening for idea in choose_ideas(bare, Operator.IMPROVE, count=50))
-    assert all("after prep" in idea for idea in plans(prepared, Operator.IMPROVE, count=50))
+    for situation in (bare, narrow):
+        for idea in choose_ideas(situation, Operator.IMPROVE, count=50):
+            name = "codes" if idea.group in ("boosting", "forest") else "encoded"
+            assert idea.plan.endswith(f", after {name} as the first step")
+            assert f"\n{name} = " in f"\n{idea.opening}"
+    for idea in choose_ideas(whole, Operator.IMPROVE, count=50):
+        assert "after prep" in idea.plan and not idea.opening
+
+
+@pytest.mark.parametrize(
+    ("made", "covered"),
+    [
+        ('make_column_transformer((StandardScaler(), ["a", "b"]))', False),
+        ('make_column_transformer((StandardScaler(), ["a", "b"]), ("drop", ["c", "d"]))', True),
+        ('make_column_transformer((StandardScaler(), ["a"]), remainder="passthrough")', True),
+        ('make_column_transformer((StandardScaler(), ["a"]), remainder="drop")', False),
+        ('ColumnTransformer([("s", StandardScaler(), numbers)])', True),
+        ('ColumnTransformer([("s", StandardScaler(), ["a"])])', False),
+        ('make_column_transformer((OneHotEncoder(), make_column_selector(dtype_exclude="number")))', True),
+    ],
+)
+def test_a_preparation_that_leaves_columns_out_is_told_from_a_whole_one(made: str, covered: bool) -> None:
+    table = Variable("X_train", "DataFrame", "table 90 rows x 4 columns (1 str, 3 float64), nothing missing")
+    numbers = Variable("numbers", "list", "list of 4: ['a', 'b', 'c', 'd']")
+    prep = Variable("prep", "sklearn.ColumnTransformer", "ColumnTransformer(...)")
+
+    found = read(
+        "accuracy_score(y_val, model.predict(X_val))",
+        f"prep = {made}\nmodel = make_pipeline(prep, SVC())\nmodel.fit(X_train, y_train)",
+        variables=(table, numbers, prep),
+    )
+
+    assert (found.table.rows, found.table.columns) == (90, 4)
+    assert found.table.covered is covered
 
 
 def test_openings_are_cells_by_themselves() -> None:
     for kind in (Kind.CLASSIFICATION, Kind.REGRESSION):
         for idea in choose_ideas(Situation(kind=kind, plain_numbers=False), Operator.IMPROVE, count=9):
-            exec(idea.opening, {})
+            exec(repair(idea.opening, ()), {})
             assert idea.opening.endswith("\n")
 
 
@@ -130,6 +167,7 @@ def test_a_situation_is_read_from_metric_cells_and_variables() -> None:
         fit_arguments="X_train, y_train",
         trained_on=("X_train", "y_train"),
         families=frozenset({"svm"}),
+        table=Table(rows=400, columns=2),
         current="SVC",
     )
 

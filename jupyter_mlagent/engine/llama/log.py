@@ -8,6 +8,8 @@ import sys
 from jupyter_mlagent.engine.llama.model import c_api
 
 _WARN, _ERROR, _CONTINUED = 3, 4, 5
+_HARMLESS = re.compile(r"control-looking token")
+"""What llama.cpp says of every Qwen vocabulary, and mends itself."""
 
 
 class LlamaLog:
@@ -33,6 +35,8 @@ class LlamaLog:
         if self._level not in (_WARN, _ERROR):
             return
         line = text.decode(errors="replace")
+        if self._level == _WARN and _HARMLESS.search(line):
+            return
         sys.stderr.write(line)
         if self._level == _ERROR and not self._first_error:
             self._first_error = line.strip()

@@ -34,12 +34,12 @@ async def test_what_was_collected_is_executed_kept_and_made_into_examples(
     assert any(row.status == TrialStatus.OK and row.reward > 0.5 for row in rows)
 
     selection = select(rows, KeepConfig(most=1.0))
-    made = examples_of(selection.kept, store.states(), {"line": line_task}, KeepConfig(given=1.0))
-    assert len(made) == 2 * len(selection.kept) > 0
-    for free, given in zip(made[::2], made[1::2], strict=True):
-        assert free.opening == "" and given.opening + given.reply == free.reply
-        assert free.messages == given.messages and free.reply.endswith("\n```")
-        assert "Goal: a lower value of mean_absolute_error" in free.messages[-1].content
+    made = examples_of(selection.kept, store.states(), {"line": line_task}, KeepConfig())
+    assert len(made) == len(selection.kept) > 0
+    for example, item in zip(made, selection.kept, strict=True):
+        assert example.prefill + example.reply == f"{item.row.text.rstrip()}\n```"
+        assert "import" not in example.reply and "import" in item.row.code
+        assert "Goal: a lower value of mean_absolute_error" in example.messages[-1].content
 
     # The same command again does nothing; after a crash in the middle of a line it goes on.
     await Collector([line_task], None, None, CONFIG, store, told.append).run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from local_rl.explore.store import Exploration
 from local_rl.tasks.folder import TaskFolder
 from local_rl.training.folder import Facts, RunFolder
 from local_rl.training.recipe import Learned
-from local_rl.training.run import Run
+from local_rl.training.run import Paused, Run, Wanted
 
 CODES = {
     "model = Ridge()\nmodel.fit(X_train, y_train)": 0.9,
@@ -61,7 +62,7 @@ def config(line_task: TaskFolder, tmp_path: Path) -> ExploreConfig:
     store.add_batch(state, rows)
     return ExploreConfig(
         collect=CollectConfig(tasks=(str(line_task.path),), expert="recipes", rounds=0),
-        keep=KeepConfig(given=0.0, most=1.0),
+        keep=KeepConfig(most=1.0),
         data=str(store.folder),
     )
 
@@ -118,6 +119,16 @@ def test_nothing_that_improved_is_one_sentence(config, line_task, tmp_path: Path
     empty = ExploreConfig(collect=config.collect, keep=config.keep, data=str(tmp_path / "other"))
     with pytest.raises(MlagentError, match="No step of the exploration improved"):
         RECIPE.train(empty, started(tmp_path, []))
+
+
+@pytest.mark.parametrize("wanted", [Wanted.STOP, Wanted.PAUSE])
+def test_who_ends_it_while_collecting_gets_no_training(config, learned_from, tmp_path, wanted) -> None:
+    run = started(tmp_path, [])
+    run.ask(wanted)
+    collecting = replace(config, collect=replace(config.collect, rounds=1))
+    with pytest.raises(Paused, match="what was tried is kept"):
+        RECIPE.train(collecting, run)
+    assert not learned_from
 
 
 def _fields(row: Tried) -> dict[str, Any]:
