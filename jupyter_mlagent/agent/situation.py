@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from jupyter_mlagent.agent.families import FAMILIES, classify
@@ -53,7 +53,7 @@ class Situation:
     """Whether the metric is an error of logarithms or ratios."""
     preparation: str = ""
     """Name of a variable that holds the notebook's own preprocessing (a ColumnTransformer)."""
-    table: Table = Table()
+    table: Table = field(default_factory=Table)
     families: frozenset[str] = frozenset()
     """Estimator families that the notebook's cells use already."""
     current: str = ""
