@@ -25,7 +25,7 @@ class Table:
     date: str = ""
     """Name of a column of dates that are not numbers."""
     covered: bool = False
-    """Whether the notebook's own preparation takes in all columns, or nearly."""
+    """Whether the notebook's own preparation takes in all columns, or nearly, and fills what is missing."""
 
 
 def read_table(
@@ -44,8 +44,12 @@ def read_table(
         columns=columns,
         text=_vectorized_column(cells),
         date=dated["name"] if dated else "",
-        covered=bool(preparation) and _covers(preparation, cells, variables, columns),
+        covered=bool(preparation) and _covers(preparation, cells, variables, columns, _gaps(summary)),
     )
+
+
+def _gaps(summary: str) -> bool:
+    return bool(re.search(r"\bmissing\b", re.sub(r"\b(?:none|nothing) missing\b", "", summary)))
 
 
 def _vectorized_column(cells: Sequence[Cell]) -> str:
@@ -60,7 +64,9 @@ def _vectorized_column(cells: Sequence[Cell]) -> str:
     return ""
 
 
-def _covers(preparation: str, cells: Sequence[Cell], variables: Mapping[str, Variable], columns: int) -> bool:
+def _covers(
+    preparation: str, cells: Sequence[Cell], variables: Mapping[str, Variable], columns: int, gaps: bool
+) -> bool:
     """By what the cell that last made the preparation says of columns; True where that cannot be told."""
     made = (cell for cell in reversed(cells) if cell.kind == "code" and not cell.errored)
     for cell in made:
@@ -73,7 +79,8 @@ def _covers(preparation: str, cells: Sequence[Cell], variables: Mapping[str, Var
             if isinstance(node, ast.Assign) and preparation in map(ast.unparse, node.targets)
         ]
         if values:
-            return _named_columns(values[-1], variables, columns) >= NEARLY_ALL * columns
+            filled = not gaps or "Imputer" in ast.unparse(values[-1])
+            return filled and _named_columns(values[-1], variables, columns) >= NEARLY_ALL * columns
     return True
 
 

@@ -224,7 +224,12 @@ OPERATIONS = (
         _of(gamma=(0.01, 0.03, 0.1), size=(200, 300)),
         scaled=True,
     ),
-    Part("features", "KBinsDiscretizer(n_bins={bins})", _of(bins=(6, 10, 20)), most_columns=60),
+    Part(
+        "features",
+        "KBinsDiscretizer(n_bins={bins}, encode='onehot-dense')",
+        _of(bins=(6, 10, 20)),
+        most_columns=60,
+    ),
     Part("preprocessing", "QuantileTransformer(output_distribution='normal')", most_columns=200),
     Part("preprocessing", "PowerTransformer()", most_columns=100),
     Part("decomposition", "PCA({share})", _of(share=(0.9, 0.95, 0.99)), scaled=True),

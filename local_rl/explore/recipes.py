@@ -89,7 +89,9 @@ class Kitchen:
         turns: list[Callable[[], Recipe]] = [partial(self._single, family) for family in families]
         turns += [self._voting, self._stacking, self._operated, self._operated, self._searched]
         if self._clonable:
-            turns += [self._joined, self._joined, self._bagged]
+            turns += [self._joined, self._joined]
+            # Bagging makes an array of the table, in which a preparation finds no columns.
+            turns += [self._bagged] if self._situation.plain_numbers else []
         if self._numbers:
             turns += [self._transformed]
         elif self._situation.probabilities:

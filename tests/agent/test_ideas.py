@@ -131,6 +131,23 @@ def test_a_preparation_that_leaves_columns_out_is_told_from_a_whole_one(made: st
     assert found.table.covered is covered
 
 
+@pytest.mark.parametrize(("filled", "covered"), [("SimpleImputer()", True), ('"passthrough"', False)])
+def test_a_preparation_that_leaves_gaps_is_not_whole(filled: str, covered: bool) -> None:
+    table = Variable(
+        "X_train", "DataFrame", "table 90 rows x 4 columns (1 str, 3 float64), missing values in 1 columns"
+    )
+    prep = Variable("prep", "sklearn.ColumnTransformer", "ColumnTransformer(...)")
+    made = f'prep = make_column_transformer((OrdinalEncoder(), ["a"]), remainder={filled})'
+
+    found = read(
+        "accuracy_score(y_val, model.predict(X_val))",
+        f"{made}\nmodel = make_pipeline(prep, SVC())\nmodel.fit(X_train, y_train)",
+        variables=(table, prep),
+    )
+
+    assert found.table.covered is covered
+
+
 def test_openings_are_cells_by_themselves() -> None:
     for kind in (Kind.CLASSIFICATION, Kind.REGRESSION):
         for idea in choose_ideas(Situation(kind=kind, plain_numbers=False), Operator.IMPROVE, count=9):
