@@ -32,7 +32,8 @@ class LabExtension(BuildHookInterface):
         if not (built / "package.json").exists() and not self._build(Path(self.root) / SOURCES):
             return
         shared[BUILT] = TARGET
-        shared[f"{SOURCES}/install.json"] = f"{TARGET}/install.json"
+        if not (built / "install.json").exists():  # `make lab-build` puts one there
+            shared[f"{SOURCES}/install.json"] = f"{TARGET}/install.json"
 
     def _build(self, sources: Path) -> bool:
         """False, and said, where its tools are absent: all but the extension works without them."""

@@ -6,6 +6,7 @@ import ast
 import importlib.metadata
 import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -56,6 +57,34 @@ def clean_python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     # Only the folder itself: the editable installation of this checkout hangs on .pth files inside it.
     (site / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
     return python
+
+
+def test_a_checkout_whose_extension_is_built_gives_a_wheel_too(tmp_path: Path) -> None:
+    """`pip install .` after `make lab`."""
+    files = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split("\0")
+    checkout = tmp_path / "checkout"
+    for name in filter(None, files):
+        if (ROOT / name).is_file() and not name.startswith(("tests/", "docs/")):
+            (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, checkout / name)
+    built = checkout / "jupyter_mlagent" / "labextension"
+    (built / "static").mkdir(parents=True)
+    for name in ("package.json", "install.json", "static/style.js"):
+        (built / name).write_text("{}")
+
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path)]
+    done = subprocess.run([*command, str(checkout)], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as archive:
+        names = [name for name in archive.namelist() if "labextensions/jupyter-mlagent/" in name]
+    assert sorted(name.rpartition("jupyter-mlagent/")[2] for name in names) == [
+        "install.json",
+        "package.json",
+        "static/style.js",
+    ]
 
 
 def run(command: list[str | Path], home: Path) -> str:
