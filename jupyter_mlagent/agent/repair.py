@@ -1,5 +1,5 @@
-"""Mend what small models forget in an otherwise sound cell: imports, seeds, a last parenthesis, fitting, the
-assignment that counts.
+"""Mend what small models forget in an otherwise sound cell: imports, seeds, a last parenthesis, what
+arguments a class takes, fitting, the assignment that counts.
 
 Every repair is a line, an argument or a parenthesis in the cell that the person sees, or an import moved to
 its right module; nothing else is rewritten. What the model sampled stays in the journal as it was.
@@ -11,6 +11,7 @@ import ast
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from jupyter_mlagent.agent.arguments import with_known_arguments
 from jupyter_mlagent.agent.families import FAMILIES
 from jupyter_mlagent.agent.import_table import HOME, import_lines, is_importable
 from jupyter_mlagent.agent.names import cell_names
@@ -37,11 +38,12 @@ NOTHING_EXPECTED = Expected()
 
 
 def repair(code: str, known_names: Collection[str], expected: Expected | None = None) -> str:
-    """The cell with imports and seeds complete and, where `expected` says how, its model fitted and assigned.
+    """The cell with imports, seeds and arguments in order and, where `expected` says how, its model
+    fitted and assigned.
 
     Code that is not Python comes back unchanged. `known_names` are the kernel's variables.
     """
-    code = repair_imports(with_seeds(_closed(code)), known_names)
+    code = repair_imports(with_seeds(with_known_arguments(_closed(code))), known_names)
     return code if expected is None else _finish(code, expected)
 
 

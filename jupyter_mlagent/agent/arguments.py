@@ -1,0 +1,119 @@
+"""Constructors of scikit-learn's classes get arguments that these take, each once.
+
+Small models know the classes and mix their arguments up: one of a sibling's (`early_stopping` for a
+LogisticRegression), one that was renamed or removed since they learned, one given twice. Such a call would
+fail; what is left out was never going to be used.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import json
+from functools import cache
+from importlib.resources import files
+
+from jupyter_mlagent.agent.names import names_of
+from jupyter_mlagent.agent.source import cell_magic, parse_cell
+from jupyter_mlagent.records import Record
+from jupyter_mlagent.reward.expressions import calls
+
+_MOST = 50
+"""Calls of one cell that are mended."""
+_RENAMED = {"base_estimator": "estimator", "sparse": "sparse_output"}
+
+
+class Parameters(Record):
+    positional: tuple[str, ...]
+    keyword: tuple[str, ...]
+
+
+@cache
+def parameters() -> dict[str, Parameters]:
+    """Class name -> what it takes, as of scikit-learn 1.9."""
+    import msgspec
+
+    text = files("jupyter_mlagent.agent").joinpath("sklearn_parameters.json").read_text("utf-8")
+    return msgspec.convert(json.loads(text), dict[str, Parameters])
+
+
+def with_known_arguments(code: str) -> str:
+    """The cell with such arguments renamed or left out; code that is not plain Python comes back as it is."""
+    if cell_magic(code) is not None:
+        return code
+    for _ in range(_MOST):
+        module = parse_cell(code)
+        changed = _mended(code, module) if module is not None else None
+        if changed is None:
+            return code
+        code = changed
+    return code
+
+
+def _mended(code: str, module: ast.Module) -> str | None:
+    """With the first call mended that needs it; None where none does, or the source cannot be cut there."""
+    own = names_of(code)
+    for place, call in enumerate(calls(module)):
+        name = call.func.id if isinstance(call.func, ast.Name) else ""
+        taken = parameters().get(name)
+        if taken is None or (name in own.bound and name not in own.imported):
+            continue
+        names = _names(call, taken)
+        if names == [keyword.arg for keyword in call.keywords]:
+            continue
+        changed = _cut(code, call, names)
+        wanted = copy.deepcopy(module)
+        target = calls(wanted)[place]
+        target.keywords = [
+            ast.keyword(new, keyword.value)
+            for keyword, new in zip(target.keywords, names, strict=True)
+            if new
+        ]
+        made = parse_cell(changed)
+        return changed if made is not None and ast.dump(made) == ast.dump(wanted) else None
+    return None
+
+
+def _names(call: ast.Call, taken: Parameters) -> list[str | None]:
+    """What each keyword is to be called: its name, a new one, or empty where it is to be left out."""
+    unchanged = [keyword.arg for keyword in call.keywords]
+    if None in unchanged or any(isinstance(value, ast.Starred) for value in call.args):
+        return unchanged
+    known = {*taken.positional, *taken.keyword}
+    given = set(taken.positional[: len(call.args)])
+    names: list[str | None] = []
+    for keyword in call.keywords:
+        name = keyword.arg or ""
+        name = name if name in known else _RENAMED.get(name, "")
+        names.append(name if name in known - given else "")
+        given.add(name)
+    return names
+
+
+def _cut(code: str, call: ast.Call, names: list[str | None]) -> str:
+    source = code.encode()
+    starts = [0]
+    for line in source.split(b"\n"):
+        starts.append(starts[-1] + len(line) + 1)
+
+    def at(node: ast.expr | ast.keyword) -> int:
+        return starts[node.lineno - 1] + node.col_offset
+
+    def end(node: ast.expr | ast.keyword) -> int:
+        return starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0)
+
+    kept = bool(call.args)
+    edits: list[tuple[int, int, bytes]] = []
+    for place, (keyword, name) in enumerate(zip(call.keywords, names, strict=True)):
+        if name:
+            edits.append((at(keyword), at(keyword) + len((keyword.arg or "").encode()), name.encode()))
+            kept = True
+        elif kept:
+            edits.append((source.rfind(b",", 0, at(keyword)), end(keyword), b""))
+        elif place + 1 < len(call.keywords):
+            edits.append((at(keyword), at(call.keywords[place + 1]), b""))
+        else:
+            edits.append((at(keyword), end(keyword), b""))
+    for start, stop, text in reversed(edits):
+        source = source[:start] + text + source[stop:]
+    return source.decode(errors="replace")
