@@ -63,6 +63,9 @@ def _show(event: TrainingEvent, progress: Progress, bar: object) -> TrainingEnde
             progress.console.print(f"{event.run_id} on {event.device}", highlight=False, markup=False)
         case TrainingProgress():
             progress.update(bar, completed=event.update, total=event.updates, numbers=line(event))  # type: ignore[arg-type]
+            if not progress.console.is_terminal:
+                told = f"{event.update} of {event.updates}  {line(event)}"
+                progress.console.print(told, highlight=False, markup=False)
         case HeldOutScored():
             progress.console.print(
                 f"Held out after {event.update} updates: {event.score:.3f} "
