@@ -20,7 +20,8 @@ class Idea:
     """How often it is drawn early; from what improved most often over the notebooks it was tuned on."""
     plan: str
     """A sentence without its full stop; `{current}` stands for the class of the current estimator, and
-    `{vectorizer}` for the variable that makes numbers of texts, `{model}` for the one that is measured;
+    `{vectorizer}` for the variable that makes numbers of texts, `{model}` for the one that is measured,
+    `{kind}` for Classifier or Regressor;
     `{start}` and `{end}` stand around an estimator that needs the table prepared, where only a part of the
     new model does.
     """

@@ -28,10 +28,6 @@ def _small(situation: Situation) -> bool:
     return situation.table.rows <= 6_000
 
 
-def _known_estimator(situation: Situation) -> bool:
-    return bool(situation.current)
-
-
 _SCALED = "Scale with StandardScaler and fit "
 _PIPELINE = ", in one make_pipeline"
 _FILLED = "Fill the missing values with SimpleImputer(strategy='median') and fit "
@@ -181,17 +177,26 @@ _NETWORKS = (
     Idea("preprocessing", 1.0, "Standardize the inputs before training"),
     Idea("regularization", 1.0, "Use batch normalization and weight decay"),
 )
-_TUNING = Idea(
-    "tuning",
-    1.5,
-    "Search for better hyper-parameters of {current} with RandomizedSearchCV(n_iter=8, cv=3, n_jobs=2)",
-    _known_estimator,
-    draft=False,
+_TUNING = (
+    Idea(
+        "tuning",
+        1.5,
+        "Search the parameters of a HistGradientBoosting{kind}(max_iter=150) with RandomizedSearchCV(n_iter=4, "
+        "cv=3)",
+        draft=False,
+    ),
+    Idea(
+        "tuning",
+        1.0,
+        "Search for better hyper-parameters of {current} with RandomizedSearchCV(n_iter=8, cv=3, n_jobs=2)",
+        _late,
+        draft=False,
+    ),
 )
 
 _BY_KIND: dict[Kind, tuple[Idea, ...]] = {
-    Kind.CLASSIFICATION: (*_CLASSIFIERS, _TUNING),
-    Kind.REGRESSION: (*_REGRESSORS, _TUNING),
+    Kind.CLASSIFICATION: (*_CLASSIFIERS, *_TUNING),
+    Kind.REGRESSION: (*_REGRESSORS, *_TUNING),
     Kind.CLUSTERING: _CLUSTERERS,
 }
 _POSITION = {Kind.CLASSIFICATION: 0, Kind.REGRESSION: 1}

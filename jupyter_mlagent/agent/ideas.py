@@ -13,7 +13,7 @@ from jupyter_mlagent.agent.idea import Idea
 from jupyter_mlagent.agent.idea_catalogue import suited_ideas
 from jupyter_mlagent.agent.memory import MemoryEntry
 from jupyter_mlagent.agent.preparations import after, prepared
-from jupyter_mlagent.agent.situation import Situation
+from jupyter_mlagent.agent.situation import Kind, Situation
 from jupyter_mlagent.records import Operator
 
 WEAK = frozenset({"linear", "neighbours", "naive bayes", "preprocessing", "discriminant"})
@@ -79,6 +79,7 @@ def _worded(idea: Idea, situation: Situation) -> Idea:
         current=situation.current,
         vectorizer=situation.vectorizer,
         model=situation.model,
+        kind="Regressor" if situation.kind is Kind.REGRESSION else "Classifier",
         start=f"make_pipeline({preparation.name}, " if preparation is not None else "",
         end=")" if preparation is not None else "",
     )

@@ -15,7 +15,7 @@ CODES, ENCODED, WORDS = "codes", "encoded", "words"
 _CODES = """\
 codes = make_column_transformer(
     (
-        OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
+        OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-1),
         make_column_selector(dtype_exclude="number"),
     ),
     remainder=SimpleImputer(strategy="median"),

@@ -37,10 +37,15 @@ def test_the_first_ideas_are_of_different_kinds(kind: Kind, seed: int) -> None:
 
 
 def test_a_draft_does_not_build_on_the_current_model() -> None:
-    drafts = plans(SITUATION, Operator.DRAFT, count=50)
+    late = Situation(kind=Kind.CLASSIFICATION, targets=("model",), current="RandomForestClassifier")
+    drafts, improvements = (
+        plans(late, operator, count=50) for operator in (Operator.DRAFT, Operator.IMPROVE)
+    )
 
-    assert not any("LogisticRegression with RandomizedSearchCV" in idea for idea in drafts)
-    assert set(drafts) < set(plans(SITUATION, Operator.IMPROVE, count=50))
+    built_on = {"clone(model)", "hyper-parameters of RandomForestClassifier"}
+    assert not any(part in idea for part in built_on for idea in drafts)
+    assert all(any(part in idea for idea in improvements) for part in built_on)
+    assert set(drafts) < set(improvements)
 
 
 def test_what_was_tried_and_what_the_model_is_come_last() -> None:
