@@ -181,8 +181,8 @@ _TUNING = (
     Idea(
         "tuning",
         1.5,
-        "Search the parameters of a HistGradientBoosting{kind}(max_iter=150) with RandomizedSearchCV(n_iter=4, "
-        "cv=3)",
+        "Search the parameters of a HistGradientBoosting{kind}(max_iter=150) with "
+        "RandomizedSearchCV(n_iter=4, cv=3)",
         draft=False,
     ),
     Idea(
