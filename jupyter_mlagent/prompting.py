@@ -10,9 +10,10 @@ import random
 from collections.abc import Sequence
 
 from jupyter_mlagent.agent.memory import MemoryEntry
-from jupyter_mlagent.agent.prompt import MINIMUM_TOKENS, PromptBudget, build_messages
+from jupyter_mlagent.agent.prompt import GUIDED, MINIMUM_TOKENS, PromptBudget, build_messages
 from jupyter_mlagent.agent.repair import Expected
 from jupyter_mlagent.engine.api import Engine, EngineInfo
+from jupyter_mlagent.engine.parameters import parameters_of
 from jupyter_mlagent.errors import EngineError
 from jupyter_mlagent.records import ChatMessage, Operator, Record, State, Task
 from jupyter_mlagent.settings import SessionSettings
@@ -25,6 +26,9 @@ RESERVE_TOKENS = 32
 
 ATTEMPTS = 6
 
+PLANS_FROM = 1e9
+"""Parameters from which on a model's own plans are worth a trial."""
+
 
 class FittedPrompt(Record):
     messages: tuple[ChatMessage, ...]
@@ -34,6 +38,14 @@ class FittedPrompt(Record):
     expected: Expected
     max_tokens: int
     """Longest reply that still fits beside the prompt, for every reply of the batch."""
+
+
+def guided_share(info: EngineInfo) -> float:
+    """Of the replies that are given a plan. Models below a billion parameters have none of their own: they
+    repeat the reply's form ("<one sentence>"), unless an adapter taught them to.
+    """
+    size = parameters_of(info.model)
+    return 1.0 if size is not None and size < PLANS_FROM and info.adapter is None else GUIDED
 
 
 def estimate_tokens(text: str) -> int:
@@ -74,6 +86,7 @@ async def fit_prompt(
             seed=seed if seed is not None else random.randrange(1 << 16),
             insights=insights,
             analysis=analysis,
+            guided=guided_share(info),
         )
         counted = await engine.count_tokens(build.messages) + estimate_tokens(build.prefill)
         if counted <= limit:

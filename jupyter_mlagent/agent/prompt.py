@@ -82,9 +82,11 @@ def build_messages(
     replies: int = 0,
     insights: Sequence[str] = (),
     analysis: str = "",
+    guided: float = GUIDED,
 ) -> PromptBuild:
     """The prompt for one request; all candidates of the request share it. `insights`: lines from earlier
-    notebooks; `analysis`: what the model said of this state when it was asked before.
+    notebooks; `analysis`: what the model said of this state when it was asked before; `guided`: share of the
+    replies that are given a plan.
 
     Never larger than `budget.tokens`. Raises ValueError for a budget below `MINIMUM_TOKENS`.
     """
@@ -94,7 +96,7 @@ def build_messages(
     situation = read_situation(state, task, parts)
     error = _error(state)
     ideas = choose_ideas(situation, operator, memory, error=error, seed=seed, count=max(replies, IDEAS))
-    prefills = _prefills(() if hint.strip() else ideas, replies)
+    prefills = _prefills(() if hint.strip() else ideas, replies, guided)
     cells, changing = _cell_pieces(state, task, parts, operator)
     pieces = [
         *cells,
@@ -163,12 +165,12 @@ def _user_message(
     return user, levels
 
 
-def _prefills(ideas: Sequence[Idea], replies: int) -> tuple[str, ...]:
-    """Plans for `GUIDED` of the replies; the others are the model's own."""
-    guided = min(len(ideas), math.ceil(replies * GUIDED))
+def _prefills(ideas: Sequence[Idea], replies: int, guided: float) -> tuple[str, ...]:
+    """Plans for that share of the replies; the others are the model's own."""
+    given = min(len(ideas), math.ceil(replies * guided))
     return (
-        *(f"{PREFILL} {idea.plan}.\n{idea.opening}" for idea in ideas[:guided]),
-        *[PREFILL] * (replies - guided),
+        *(f"{PREFILL} {idea.plan}.\n{idea.opening}" for idea in ideas[:given]),
+        *[PREFILL] * (replies - given),
     )
 
 

@@ -8,7 +8,6 @@ What it says goes into the prompt of all the cells of that expansion, behind the
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,6 +24,7 @@ from jupyter_mlagent.engine.api import (
     SamplingOptions,
 )
 from jupyter_mlagent.engine.closable import closable
+from jupyter_mlagent.engine.parameters import parameters_of
 from jupyter_mlagent.records import ChatMessage, Operator, Task, TrialStatus, Variable
 from jupyter_mlagent.search.expander import Order
 from jupyter_mlagent.search.settings import SearchSettings
@@ -34,7 +34,6 @@ CODE_LINES, CODE_WIDTH = 10, 110
 """Of the last cell: so many at its head and its tail, and characters of each."""
 REMEMBERED = 6
 SHOWN_VARIABLES = 5
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)[ _-]?([bm])(?![a-z0-9])", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -81,12 +80,6 @@ class Reasoner:
             return self._settings.reasoning
         size = parameters_of(info.model)
         return size is not None and size >= self._settings.reasoning_from
-
-
-def parameters_of(model: str) -> float | None:
-    """How many parameters a model's name says it has; None where it does not say."""
-    found = _SIZE.search(model)
-    return None if found is None else float(found[1]) * (1e9 if found[2].lower() == "b" else 1e6)
 
 
 def question(order: Order, task: Task, variables: Sequence[Variable]) -> str:

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from jupyter_mlagent.agent.memory import MemoryEntry
 from jupyter_mlagent.agent.parser import PREFILL
 from jupyter_mlagent.agent.prompt import MINIMUM_TOKENS, PromptBudget, PromptBuild, build_messages
+from jupyter_mlagent.engine.api import EngineInfo
+from jupyter_mlagent.prompting import guided_share
 from jupyter_mlagent.records import Cell, Direction, Metric, Operator, State, Task, TrialStatus, Variable
 
 from .states import CELLS, EXPRESSION, STATE, TASK, VARIABLES, code, note, printed, raised, shown, state
@@ -224,6 +226,17 @@ def test_every_reply_has_a_start_of_its_own_and_all_begin_alike() -> None:
     assert all(start.startswith(PREFILL) for start in prompt.prefills)
     guided = [start for start in prompt.prefills if start != PREFILL]
     assert len(set(guided)) == len(guided) == 6
+
+
+@pytest.mark.parametrize(
+    ("model", "adapter", "own"),
+    [("qwen2.5-coder-0.5b", None, 0), ("qwen2.5-coder-0.5b", "a.gguf", 2), ("qwen2.5-coder-1.5b", None, 2)],
+)
+def test_a_small_model_is_given_every_plan(model: str, adapter: str | None, own: int) -> None:
+    share = guided_share(EngineInfo(model=model, context_tokens=4096, adapter=adapter))
+    prompt = build(replies=8, guided=share)
+
+    assert prompt.prefills.count(PREFILL) == own
 
 
 def test_a_persons_hint_is_not_talked_over_by_ideas() -> None:

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from jupyter_mlagent.agent.memory import remember
 from jupyter_mlagent.engine.fake import ScriptedEngine
+from jupyter_mlagent.engine.parameters import parameters_of
 from jupyter_mlagent.errors import EngineError
 from jupyter_mlagent.records import Cell, Direction, Metric, Operator, Task, Variable
 from jupyter_mlagent.search.distinct import Distinct, cosine_distance, essence
 from jupyter_mlagent.search.expander import Order
-from jupyter_mlagent.search.reasoning import Reasoner, opening, parameters_of, question, whole_sentences
+from jupyter_mlagent.search.reasoning import Reasoner, opening, question, whole_sentences
 from jupyter_mlagent.search.settings import SearchSettings
 
 from .growing import error, ok, step
