@@ -19,16 +19,14 @@ class Idea:
     weight: float
     """How often it is drawn early; from what improved most often over the notebooks it was tuned on."""
     plan: str
-    """A sentence without its full stop; `{current}` stands for the class of the current estimator, and
-    `{vectorizer}` for the variable that makes numbers of texts, `{model}` for the one that is measured,
-    `{kind}` for Classifier or Regressor;
-    `{start}` and `{end}` stand around an estimator that needs the table prepared, where only a part of the
-    new model does.
+    """A sentence without its full stop. In it and in `opening` stand `{current}` for the class of the current
+    estimator, `{kind}` for Classifier or Regressor, `{vectorizer}` for the variable that makes numbers of
+    texts, `{model}` for the one that is measured; `{first}`, or `{start}` and `{end}` around an estimator,
+    for the variable that prepares the table, where its place has to be told.
     """
     suits: Callable[[Situation], bool] = always
     draft: bool = True
     """Whether it is a fresh approach (else it builds on what is there, and is for improve steps only)."""
     opening: str = ""
-    """First lines of the cell (`{vectorizer}` as above), for what small models get wrong; the reply goes on
-    below them.
+    """First lines of the cell, for what small models get wrong; the reply goes on below them.
     """

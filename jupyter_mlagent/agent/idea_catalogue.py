@@ -32,6 +32,27 @@ _SCALED = "Scale with StandardScaler and fit "
 _PIPELINE = ", in one make_pipeline"
 _FILLED = "Fill the missing values with SimpleImputer(strategy='median') and fit "
 
+_MEMBERS_OF_CLASSES = """\
+members = [
+    ("boosting", HistGradientBoostingClassifier()),
+    ("trees", ExtraTreesClassifier(n_estimators=300, n_jobs=2)),
+    ("linear", make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))),
+]
+"""
+_MEMBERS_OF_NUMBERS = """\
+members = [
+    ("boosting", HistGradientBoostingRegressor()),
+    ("trees", ExtraTreesRegressor(n_estimators=200, n_jobs=2)),
+    ("linear", make_pipeline(StandardScaler(), RidgeCV())),
+]
+"""
+_JOINED = """\
+members = [
+    ("now", clone({model})),
+    ("trees", {start}ExtraTreesKIND(n_estimators=300, n_jobs=2){end}),
+]
+"""
+
 _CLASSIFIERS = (
     Idea("boosting", 3.0, "Fit a HistGradientBoostingClassifier(learning_rate=0.06, max_iter=300)"),
     Idea("forest", 2.0, "Fit an ExtraTreesClassifier(n_estimators=400, n_jobs=2)"),
@@ -43,15 +64,17 @@ _CLASSIFIERS = (
     Idea(
         "ensembling",
         2.0,
-        "Average a HistGradientBoostingClassifier(), an ExtraTreesClassifier(n_estimators=300) and a scaled "
-        "LogisticRegression(max_iter=1000) with VotingClassifier(voting='soft')",
+        "Average a HistGradientBoostingClassifier, an ExtraTreesClassifier and a scaled LogisticRegression: "
+        "VotingClassifier(members, voting='soft')",
+        opening=_MEMBERS_OF_CLASSES,
     ),
     Idea(
         "ensembling",
         1.0,
-        "Stack a RandomForestClassifier and a scaled SVC with StackingClassifier on a LogisticRegression",
-        _small,
+        "Stack a HistGradientBoostingClassifier, an ExtraTreesClassifier and a scaled LogisticRegression: "
+        "StackingClassifier(members, final_estimator=LogisticRegression(), cv=3)",
         draft=False,
+        opening=_MEMBERS_OF_CLASSES,
     ),
     Idea(
         "features",
@@ -77,10 +100,10 @@ _CLASSIFIERS = (
     Idea(
         "ensembling",
         2.0,
-        "Average clone({model}) and {start}ExtraTreesClassifier(n_estimators=400, n_jobs=2){end} with "
-        "VotingClassifier(voting='soft')",
+        "Average the current model and an ExtraTreesClassifier: VotingClassifier(members, voting='soft')",
         _late,
         draft=False,
+        opening=_JOINED.replace("KIND", "Classifier"),
     ),
     Idea(
         "calibration",
@@ -103,8 +126,8 @@ _REGRESSORS = (
     Idea(
         "svm",
         1.5,
-        "Fit TransformedTargetRegressor(make_pipeline(StandardScaler(), SVR()), "
-        "transformer=StandardScaler())",
+        "Fit make_pipeline({first}StandardScaler(), TransformedTargetRegressor(SVR(C=3), "
+        "transformer=StandardScaler()))",
         _small,
     ),
     Idea(
@@ -114,13 +137,17 @@ _REGRESSORS = (
     Idea(
         "ensembling",
         2.0,
-        "Average a RandomForestRegressor, a GradientBoostingRegressor and a RidgeCV with VotingRegressor",
+        "Average a HistGradientBoostingRegressor, an ExtraTreesRegressor and a scaled RidgeCV: "
+        "VotingRegressor(members)",
+        opening=_MEMBERS_OF_NUMBERS,
     ),
     Idea(
         "ensembling",
         1.0,
-        "Stack a RandomForestRegressor and a GradientBoostingRegressor with StackingRegressor on a RidgeCV",
+        "Stack a HistGradientBoostingRegressor, an ExtraTreesRegressor and a scaled RidgeCV: "
+        "StackingRegressor(members, final_estimator=RidgeCV(), cv=3)",
         draft=False,
+        opening=_MEMBERS_OF_NUMBERS,
     ),
     Idea(
         "tuning",
@@ -133,16 +160,16 @@ _REGRESSORS = (
     Idea(
         "ensembling",
         2.0,
-        "Average clone({model}) and {start}ExtraTreesRegressor(n_estimators=300, n_jobs=2){end} with "
-        "VotingRegressor",
+        "Average the current model and an ExtraTreesRegressor: VotingRegressor(members)",
         _late,
         draft=False,
+        opening=_JOINED.replace("KIND", "Regressor"),
     ),
     Idea(
         "target transform",
         2.0,
-        "Fit on the logarithm of the target: TransformedTargetRegressor(HistGradientBoostingRegressor(), "
-        "func=np.log1p, inverse_func=np.expm1)",
+        "Fit on the logarithm of the target: {start}TransformedTargetRegressor("
+        "HistGradientBoostingRegressor(), func=np.log1p, inverse_func=np.expm1){end}",
         _ratios,
         draft=False,
     ),

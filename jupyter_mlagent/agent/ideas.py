@@ -70,19 +70,27 @@ def _used(situation: Situation, memory: Sequence[MemoryEntry]) -> Counter[str]:
 
 
 def _worded(idea: Idea, situation: Situation) -> Idea:
-    opening = idea.opening.replace("{vectorizer}", situation.vectorizer)
+    """With the notebook's names, and what the table needs before the estimator: in the plan where the idea
+    says no place for it.
+    """
+    whole = f"{idea.plan}{idea.opening}"
+    placed = "{first}" in whole or "{start}" in whole
     preparation = None
-    if not opening and not (situation.text or situation.sparse or situation.neural):
-        preparation = prepared(situation, trees=idea.group in TREES or "{start}" in idea.plan)
-        opening = preparation.opening if preparation is not None else ""
-    plan = idea.plan.format(
-        current=situation.current,
-        vectorizer=situation.vectorizer,
-        model=situation.model,
-        kind="Regressor" if situation.kind is Kind.REGRESSION else "Classifier",
-        start=f"make_pipeline({preparation.name}, " if preparation is not None else "",
-        end=")" if preparation is not None else "",
+    if not (situation.text or situation.sparse or situation.neural):
+        preparation = prepared(situation, trees=idea.group in TREES or "{start}" in whole)
+    name = preparation.name if preparation is not None else ""
+    words = {
+        "current": situation.current,
+        "vectorizer": situation.vectorizer,
+        "model": situation.model,
+        "kind": "Regressor" if situation.kind is Kind.REGRESSION else "Classifier",
+        "first": f"{name}, " if name else "",
+        "start": f"make_pipeline({name}, " if name else "",
+        "end": ")" if name else "",
+    }
+    plan = idea.plan.format_map(words)
+    return replace(
+        idea,
+        plan=plan if placed else after(plan, preparation),
+        opening=(preparation.opening if preparation is not None else "") + idea.opening.format_map(words),
     )
-    if "{start}" not in idea.plan:
-        plan = after(plan, preparation)
-    return replace(idea, plan=plan, opening=opening)

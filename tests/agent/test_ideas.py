@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from sklearn.linear_model import LinearRegression
 
 from jupyter_mlagent.agent.families import classify
 from jupyter_mlagent.agent.ideas import choose_ideas
@@ -39,13 +42,14 @@ def test_the_first_ideas_are_of_different_kinds(kind: Kind, seed: int) -> None:
 def test_a_draft_does_not_build_on_the_current_model() -> None:
     late = Situation(kind=Kind.CLASSIFICATION, targets=("model",), current="RandomForestClassifier")
     drafts, improvements = (
-        plans(late, operator, count=50) for operator in (Operator.DRAFT, Operator.IMPROVE)
+        {f"{idea.plan}\n{idea.opening}" for idea in choose_ideas(late, operator, count=50)}
+        for operator in (Operator.DRAFT, Operator.IMPROVE)
     )
 
     built_on = {"clone(model)", "hyper-parameters of RandomForestClassifier"}
     assert not any(part in idea for part in built_on for idea in drafts)
     assert all(any(part in idea for idea in improvements) for part in built_on)
-    assert set(drafts) < set(improvements)
+    assert drafts < improvements
 
 
 def test_what_was_tried_and_what_the_model_is_come_last() -> None:
@@ -102,11 +106,29 @@ def test_mixed_columns_are_encoded_or_go_through_the_notebooks_own_preparation()
 
     for situation in (bare, narrow):
         for idea in choose_ideas(situation, Operator.IMPROVE, count=50):
-            name = "codes" if idea.group in ("boosting", "forest") else "encoded"
-            assert idea.plan.endswith(f", after {name} as the first step")
-            assert f"\n{name} = " in f"\n{idea.opening}"
+            defined = re.match(r"(codes|encoded) = ", idea.opening)
+            assert defined is not None
+            assert re.search(
+                rf"after {defined[1]} as the first step$|make_pipeline\({defined[1]}, ", idea.plan
+            )
+            assert idea.group not in ("boosting", "forest") or defined[1] == "codes"
     for idea in choose_ideas(whole, Operator.IMPROVE, count=50):
-        assert "after prep" in idea.plan and not idea.opening
+        assert "after prep" in idea.plan or "make_pipeline(prep, " in idea.plan
+        assert "make_column_transformer" not in idea.opening
+
+
+@pytest.mark.parametrize("kind", [Kind.CLASSIFICATION, Kind.REGRESSION])
+@pytest.mark.parametrize("mixed", [True, False])
+def test_what_a_late_idea_opens_with_runs_beside_the_model(kind: Kind, mixed: bool) -> None:
+    late = Situation(kind=kind, targets=("model",), current="RandomForestRegressor", plain_numbers=not mixed)
+    found = [idea for idea in choose_ideas(late, Operator.IMPROVE, count=50) if "members" in idea.plan]
+    assert {idea.plan.partition(" ")[0] for idea in found} == {"Average", "Stack"}
+    for idea in found:
+        scope = {"model": LinearRegression()}
+        exec(repair(idea.opening, scope), scope)
+        assert len(scope["members"]) >= 2
+        if "the current model" in idea.plan:
+            assert ("codes" in str(scope["members"][1]) or "Ordinal" in str(scope["members"][1])) is mixed
 
 
 @pytest.mark.parametrize(
