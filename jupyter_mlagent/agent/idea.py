@@ -21,8 +21,8 @@ class Idea:
     plan: str
     """A sentence without its full stop. In it and in `opening` stand `{current}` for the class of the current
     estimator, `{kind}` for Classifier or Regressor, `{vectorizer}` for the variable that makes numbers of
-    texts, `{model}` for the one that is measured; `{first}`, or `{start}` and `{end}` around an estimator,
-    for the variable that prepares the table, where its place has to be told.
+    texts, `{model}` for the one that is measured; `{start}` and `{end}` around an estimator that needs the
+    table prepared, where only a part of the new model does.
     """
     suits: Callable[[Situation], bool] = always
     draft: bool = True

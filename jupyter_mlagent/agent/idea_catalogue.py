@@ -126,8 +126,8 @@ _REGRESSORS = (
     Idea(
         "svm",
         1.5,
-        "Fit make_pipeline({first}StandardScaler(), TransformedTargetRegressor(SVR(C=3), "
-        "transformer=StandardScaler()))",
+        "Scale with StandardScaler and fit a TransformedTargetRegressor(SVR(C=3), "
+        f"transformer=StandardScaler()){_PIPELINE}",
         _small,
     ),
     Idea(
@@ -168,8 +168,8 @@ _REGRESSORS = (
     Idea(
         "target transform",
         2.0,
-        "Fit on the logarithm of the target: {start}TransformedTargetRegressor("
-        "HistGradientBoostingRegressor(), func=np.log1p, inverse_func=np.expm1){end}",
+        "Fit on the logarithm of the target: TransformedTargetRegressor(HistGradientBoostingRegressor(), "
+        "func=np.log1p, inverse_func=np.expm1)",
         _ratios,
         draft=False,
     ),

@@ -12,7 +12,7 @@ from jupyter_mlagent.agent.families import FAMILIES, classify
 from jupyter_mlagent.agent.idea import Idea
 from jupyter_mlagent.agent.idea_catalogue import suited_ideas
 from jupyter_mlagent.agent.memory import MemoryEntry
-from jupyter_mlagent.agent.preparations import after, prepared
+from jupyter_mlagent.agent.preparations import after, begun, prepared
 from jupyter_mlagent.agent.situation import Kind, Situation
 from jupyter_mlagent.records import Operator
 
@@ -20,7 +20,7 @@ WEAK = frozenset({"linear", "neighbours", "naive bayes", "preprocessing", "discr
 WEAK_WEIGHT = 0.2
 """How much rarer a weak family is drawn once a strong model is in place."""
 
-TREES = frozenset({"boosting", "forest"})
+TREES = frozenset({"boosting", "forest", "target transform"})
 """Groups whose estimators are of trees alone."""
 
 _DATA_ERROR = re.compile(
@@ -70,27 +70,26 @@ def _used(situation: Situation, memory: Sequence[MemoryEntry]) -> Counter[str]:
 
 
 def _worded(idea: Idea, situation: Situation) -> Idea:
-    """With the notebook's names, and what the table needs before the estimator: in the plan where the idea
-    says no place for it.
+    """With the notebook's names, and begun as far as small models get it wrong: what prepares the table, and
+    the pipeline that starts with it.
     """
     whole = f"{idea.plan}{idea.opening}"
-    placed = "{first}" in whole or "{start}" in whole
     preparation = None
     if not (situation.text or situation.sparse or situation.neural):
-        preparation = prepared(situation, trees=idea.group in TREES or "{start}" in whole)
+        preparation = prepared(situation, trees=idea.group in TREES)
     name = preparation.name if preparation is not None else ""
     words = {
         "current": situation.current,
         "vectorizer": situation.vectorizer,
         "model": situation.model,
         "kind": "Regressor" if situation.kind is Kind.REGRESSION else "Classifier",
-        "first": f"{name}, " if name else "",
         "start": f"make_pipeline({name}, " if name else "",
         "end": ")" if name else "",
     }
-    plan = idea.plan.format_map(words)
-    return replace(
-        idea,
-        plan=plan if placed else after(plan, preparation),
-        opening=(preparation.opening if preparation is not None else "") + idea.opening.format_map(words),
-    )
+    plan, opening = idea.plan.format_map(words), idea.opening.format_map(words)
+    if preparation is None:
+        return replace(idea, plan=plan, opening=opening)
+    opening = preparation.opening + opening
+    if "{start}" not in whole:
+        plan, opening = after(plan, preparation), opening + begun(situation.model, preparation)
+    return replace(idea, plan=plan, opening=opening)

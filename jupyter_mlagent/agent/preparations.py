@@ -73,3 +73,8 @@ def vectorized(column: str, vectorizer: str) -> Preparation:
 def after(plan: str, preparation: Preparation | None) -> str:
     """The plan, and what its pipeline starts with."""
     return f"{plan}, after {preparation.name} as the first step" if preparation is not None else plan
+
+
+def begun(model: str, preparation: Preparation) -> str:
+    """The pipeline's first lines: small models told of a preparation still go on with the notebook's own."""
+    return f"{model} = make_pipeline(\n    {preparation.name},\n" if model else ""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from jupyter_mlagent.agent.idea import Idea, always
-from jupyter_mlagent.agent.preparations import after, vectorized
+from jupyter_mlagent.agent.preparations import after, begun, vectorized
 from jupyter_mlagent.agent.situation import Kind, Situation
 
 
@@ -63,7 +63,7 @@ def text_ideas(situation: Situation) -> list[Idea]:
     else:
         make = _replaced if situation.vectorizer else _pipeline
         if situation.table.text and not situation.vectorizer:
-            make = partial(_of_column, situation.table.text)
+            make = partial(_of_column, situation.table.text, situation.model)
         ideas = [make(*parts) for parts in (_REGRESSORS if numbers else _CLASSIFIERS)]
     return [idea for idea in ideas if idea.suits(situation)]
 
@@ -74,13 +74,13 @@ def _pipeline(group: str, weight: float, vectorizer: str, estimator: str, labels
 
 
 def _of_column(
-    column: str, group: str, weight: float, vectorizer: str, estimator: str, labels_only: bool
+    column: str, model: str, group: str, weight: float, vectorizer: str, estimator: str, labels_only: bool
 ) -> Idea:
     """Of a table, whose rows a vectorizer alone cannot read."""
     preparation = vectorized(column, vectorizer)
     plan = after(f"Use {vectorizer} for {column} and fit a {estimator}", preparation)
     suits = _labels_only if labels_only else always
-    return Idea(group, weight, plan, suits, opening=preparation.opening)
+    return Idea(group, weight, plan, suits, opening=preparation.opening + begun(model, preparation))
 
 
 def _replaced(group: str, weight: float, vectorizer: str, estimator: str, labels_only: bool) -> Idea:

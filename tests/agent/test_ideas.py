@@ -113,7 +113,7 @@ def test_mixed_columns_are_encoded_or_go_through_the_notebooks_own_preparation()
             )
             assert idea.group not in ("boosting", "forest") or defined[1] == "codes"
     for idea in choose_ideas(whole, Operator.IMPROVE, count=50):
-        assert "after prep" in idea.plan or "make_pipeline(prep, " in idea.plan
+        assert "after prep" in idea.plan
         assert "make_column_transformer" not in idea.opening
 
 
@@ -125,10 +125,13 @@ def test_what_a_late_idea_opens_with_runs_beside_the_model(kind: Kind, mixed: bo
     assert {idea.plan.partition(" ")[0] for idea in found} == {"Average", "Stack"}
     for idea in found:
         scope = {"model": LinearRegression()}
-        exec(repair(idea.opening, scope), scope)
+        begun = idea.opening.rstrip().endswith(",")
+        exec(repair(idea.opening + ("    LinearRegression(),\n)" if begun else ""), scope), scope)
         assert len(scope["members"]) >= 2
         if "the current model" in idea.plan:
-            assert ("codes" in str(scope["members"][1]) or "Ordinal" in str(scope["members"][1])) is mixed
+            assert not begun and ("Encoder" in str(scope["members"][1])) is mixed
+        else:
+            assert begun is mixed
 
 
 @pytest.mark.parametrize(
@@ -175,10 +178,11 @@ def test_a_preparation_that_leaves_gaps_is_not_whole(filled: str, covered: bool)
     assert found.table.covered is covered
 
 
-def test_openings_are_cells_by_themselves() -> None:
+def test_openings_are_cells_once_their_pipeline_is_ended() -> None:
     for kind in (Kind.CLASSIFICATION, Kind.REGRESSION):
-        for idea in choose_ideas(Situation(kind=kind, plain_numbers=False), Operator.IMPROVE, count=9):
-            exec(repair(idea.opening, ()), {})
+        mixed = Situation(kind=kind, targets=("model",), plain_numbers=False)
+        for idea in choose_ideas(mixed, Operator.IMPROVE, count=9):
+            exec(repair(f"{idea.opening}    LinearRegression(),\n)", ()), {})
             assert idea.opening.endswith("\n")
 
 

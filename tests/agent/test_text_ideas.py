@@ -60,5 +60,5 @@ def test_a_column_of_texts_in_a_table_goes_through_a_column_transformer() -> Non
     assert found
     for plan, opening in found:
         assert plan.endswith(", after words as the first step")
-        compile(opening, "cell", "exec")
-        assert opening.rstrip().endswith(', "review"))')
+        compile(f"{opening}    MultinomialNB(),\n)", "cell", "exec")
+        assert opening.endswith(', "review"))\nmodel = make_pipeline(\n    words,\n')
