@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import ast
 import copy
-import json
 from functools import cache
 from importlib.resources import files
+
+import msgspec
 
 from jupyter_mlagent.agent.names import names_of
 from jupyter_mlagent.agent.source import cell_magic, parse_cell
@@ -31,10 +32,8 @@ class Parameters(Record):
 @cache
 def parameters() -> dict[str, Parameters]:
     """Class name -> what it takes, as of scikit-learn 1.9."""
-    import msgspec
-
-    text = files("jupyter_mlagent.agent").joinpath("sklearn_parameters.json").read_text("utf-8")
-    return msgspec.convert(json.loads(text), dict[str, Parameters])
+    data = files("jupyter_mlagent.agent").joinpath("sklearn_parameters.json").read_bytes()
+    return msgspec.json.decode(data, type=dict[str, Parameters])
 
 
 def with_known_arguments(code: str) -> str:

@@ -28,5 +28,4 @@ class Idea:
     draft: bool = True
     """Whether it is a fresh approach (else it builds on what is there, and is for improve steps only)."""
     opening: str = ""
-    """First lines of the cell, for what small models get wrong; the reply goes on below them.
-    """
+    """First lines of the cell, for what small models get wrong; the reply goes on below them."""

@@ -49,6 +49,8 @@ class Preparation:
     """Variable that a pipeline starts with."""
     opening: str = ""
     """Lines that define it; empty where the notebook has it."""
+    vectorizer: str = ""
+    """Source of the vectorizer of texts in it, if any."""
 
 
 def prepared(situation: Situation, *, trees: bool) -> Preparation | None:
@@ -67,7 +69,7 @@ def prepared(situation: Situation, *, trees: bool) -> Preparation | None:
 
 def vectorized(column: str, vectorizer: str) -> Preparation:
     """For a table whose column of texts matters most; `vectorizer`: source of a scikit-learn vectorizer."""
-    return Preparation(WORDS, _WORDS.format(vectorizer=vectorizer, column=column))
+    return Preparation(WORDS, _WORDS.format(vectorizer=vectorizer, column=column), vectorizer)
 
 
 def after(plan: str, preparation: Preparation | None) -> str:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from jupyter_mlagent.agent.families import FAMILIES, classify
 from jupyter_mlagent.agent.names import names_of
 from jupyter_mlagent.agent.source import parse_cell
-from jupyter_mlagent.agent.table import Table, read_table
+from jupyter_mlagent.agent.table import Table, has_gaps, read_table
 from jupyter_mlagent.records import Cell, State, Task, Variable
 from jupyter_mlagent.reward.expressions import called_name, calls, names_read, parse_expression
 from jupyter_mlagent.reward.roles import CLUSTER_SCORES, Roles
@@ -185,9 +185,8 @@ def _class_of(variable: Variable) -> str:
 
 
 def _is_mixed(variable: Variable) -> bool:
-    summary = variable.summary
-    missing = re.search(r"\bmissing\b|\bNaN\b", re.sub(r"\b(?:none|nothing) missing\b", "", summary))
-    return bool(missing or re.search(r"\b(?:str|object|category|string|datetime64\S*)\b", summary))
+    words = re.search(r"\b(?:str|object|category|string|datetime64\S*)\b", variable.summary)
+    return has_gaps(variable.summary) or bool(words)
 
 
 def _current(variable: Variable | None, state: State) -> str:

@@ -44,12 +44,13 @@ def read_table(
         columns=columns,
         text=_vectorized_column(cells),
         date=dated["name"] if dated else "",
-        covered=bool(preparation) and _covers(preparation, cells, variables, columns, _gaps(summary)),
+        covered=bool(preparation) and _covers(preparation, cells, variables, columns, has_gaps(summary)),
     )
 
 
-def _gaps(summary: str) -> bool:
-    return bool(re.search(r"\bmissing\b", re.sub(r"\b(?:none|nothing) missing\b", "", summary)))
+def has_gaps(summary: str) -> bool:
+    """Whether a variable's summary tells of missing values."""
+    return bool(re.search(r"\bmissing\b|\bNaN\b", re.sub(r"\b(?:none|nothing) missing\b", "", summary)))
 
 
 def _vectorized_column(cells: Sequence[Cell]) -> str:

@@ -125,8 +125,7 @@ class Kitchen:
         chosen = self._different(self._draw.choice((2, 3)))
         kind = "VotingRegressor" if self._numbers else "VotingClassifier"
         soft = "" if self._numbers else "voting='soft'"
-        listed = ", ".join(f"('{self._name(part)}', {self._scaled(part)})" for part in chosen)
-        members = _and([self._told(part) for part in chosen])
+        listed, members = self._members(chosen)
         source = f"{kind}([{listed}]{f', {soft}' if soft else ''})"
         trees = all(part.trees for part in chosen)
         return self._piped(f"Average {members} with {kind}({soft})", source, trees=trees)
@@ -138,11 +137,15 @@ class Kitchen:
             if self._numbers
             else ("StackingClassifier", "LogisticRegression(max_iter=1000)")
         )
-        listed = ", ".join(f"('{self._name(part)}', {self._scaled(part)})" for part in chosen)
-        members = _and([self._told(part) for part in chosen])
+        listed, members = self._members(chosen)
         plan = f"Stack {members} with {kind}(cv=3) on a {final}"
         source = f"{kind}([{listed}], final_estimator={final}, cv=3)"
         return self._piped(plan, source, trees=all(part.trees for part in chosen))
+
+    def _members(self, chosen: list[Part]) -> tuple[str, str]:
+        """Of an ensemble: as source, and as its plan tells them."""
+        listed = ", ".join(f"('{self._name(part)}', {self._scaled(part)})" for part in chosen)
+        return listed, _and([self._told(part) for part in chosen])
 
     def _joined(self) -> Recipe:
         """The model there is, averaged with another one."""
@@ -261,9 +264,8 @@ class Kitchen:
             plan = f"{start}{plan[0].lower()}{plan[1:]}"
         if middle or (scaled and not self._text):
             plan = f"{plan}{_ONE}"
-        if self._text and preparation is not None:
-            vectorizer = preparation.opening.partition("((")[2].partition(f', "{self._text}"')[0]
-            plan = f"Use {vectorizer} for {self._text} and {plan[0].lower()}{plan[1:]}"
+        if preparation is not None and preparation.vectorizer:
+            plan = f"Use {preparation.vectorizer} for {self._text} and {plan[0].lower()}{plan[1:]}"
         return self._cell(after(plan, preparation), pipe, preparation)
 
     def _name(self, part: Part) -> str:
