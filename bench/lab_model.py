@@ -6,8 +6,9 @@ Times are taken inside the page, from the key that asks to the first text of a p
 are given to the model, so they stand there before it has read the prompt), to the first text that it writes
 itself, and to the first candidate that is said to be tried. `first` starts the model's process; `cold` asks
 in a notebook that the model has not read; `edited` asks again after only the last cell was changed and run.
-Long tasks of the page (over 50 ms) are counted while a person types in another cell, once with nothing going
-on and once while the model writes. Prints value, limit and ratio; medians over the rounds.
+Long tasks of the page (over 50 ms) are traced while a person types in another cell, once with nothing going
+on and once while the model writes, and what the extension's code took of them is told apart (page_trace.py).
+Prints value, limit and ratio; medians over the rounds.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from lab_start import WATCH, load_fixtures
+from lab_start import load_fixtures
+from page_trace import LONG_MS, PageTrace, traced
 
 MODEL = "qwen2.5-coder-0.5b"
 LIMITS = {"first": None, "cold": 4.0, "edited": 1.0, "cold_code": None, "edited_code": None, "tried": 15.0}
@@ -98,17 +100,25 @@ def one_round(ui: Any, lab: Any, browser: Any, name: str) -> dict[str, float]:
     }
 
 
-def long_tasks(ui: Any, lab: Any, browser: Any) -> tuple[list[float], list[float]]:
-    """Durations in ms of a page's long tasks: typing alone, and typing while the model writes."""
+def long_tasks(ui: Any, lab: Any, browser: Any) -> tuple[PageTrace, PageTrace]:
+    """A page's long tasks: typing alone, and typing while the model writes."""
     tab = visit(ui, lab, browser, "typing")
-    tab.page.evaluate(WATCH)
     tab.focus(2)
-    tab.page.keyboard.type("x = 1 " * 40, delay=25)
-    alone = [float(value) for value in tab.page.evaluate("() => window.longTasks.splice(0)")]
-    ask(tab, 1, typing_in=2)
-    writing = [float(value) for value in tab.page.evaluate("() => window.longTasks")]
+    with traced(browser, tab.page) as alone:
+        tab.page.keyboard.type("x = 1 " * 40, delay=25)
+    with traced(browser, tab.page) as writing:
+        ask(tab, 1, typing_in=2)
     tab.context.close()
     return alone, writing
+
+
+def show_tasks(when: str, trace: PageTrace) -> None:
+    ours = max(trace.ours, default=0.0)
+    print(
+        f"while typing, {when}: {len(trace.tasks)} tasks over {LONG_MS:g} ms, the longest "
+        f"{max(trace.tasks, default=0.0):.0f} ms; the extension's part of one at most {ours:.0f} ms   "
+        f"limit {LONG_MS:g} ms   ratio {ours / LONG_MS:.2f}"
+    )
 
 
 def show(what: str, value: float, limit: float | None) -> None:
@@ -141,10 +151,8 @@ def main(rounds: int) -> None:
             ):
                 show(what, statistics.median(one[name] for one in taken), LIMITS[name])
             alone, writing = long_tasks(ui, lab, browser)
-            print(f"long tasks while typing, nothing going on: {[round(ms) for ms in alone]} ms")
-            print(
-                f"long tasks while typing, the model writes: {[round(ms) for ms in writing]} ms   limit none"
-            )
+            show_tasks("nothing going on", alone)
+            show_tasks("the model writes", writing)
     finally:
         lab.stop()
 

@@ -11,11 +11,12 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from typing import Protocol
 
+from jupyter_mlagent.acceptance import Acceptance
 from jupyter_mlagent.errors import MetricError
 from jupyter_mlagent.events import Failed, Ranked, SuggestEvent
 from jupyter_mlagent.notebook import Gain
 from jupyter_mlagent.records import Candidate, Cell, Metric, Operator, Record, TrialStatus
-from jupyter_mlagent.session import NEUTRAL, Acceptance, Session
+from jupyter_mlagent.session import NEUTRAL, Session
 from jupyter_mlagent.workbench import Applied
 
 

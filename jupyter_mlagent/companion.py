@@ -17,11 +17,12 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
+from jupyter_mlagent.acceptance import Acceptance
 from jupyter_mlagent.errors import KernelError
 from jupyter_mlagent.events import Failed, Ranked, SuggestEvent
 from jupyter_mlagent.journal import Journal, SuggestionRecord
 from jupyter_mlagent.records import Cell, Verdict
-from jupyter_mlagent.session import Acceptance, Session
+from jupyter_mlagent.session import Session
 from mlagent_kernel.history import OWN_COMMANDS
 
 T = TypeVar("T")

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Protocol
 
+from jupyter_mlagent.acceptance import Acceptance, Outcome, StaleProposalError, check_anchor, compare
 from jupyter_mlagent.agent.memory import MemoryEntry, remember_candidates
 from jupyter_mlagent.engine.api import Engine
 from jupyter_mlagent.errors import JournalError, MetricError, MlagentError
@@ -21,13 +22,11 @@ from jupyter_mlagent.events import Failed, Notice, Ranked, SuggestEvent
 from jupyter_mlagent.journal import SuggestionRecord
 from jupyter_mlagent.metrics import choose_metric, may_be_read_later, unreadable
 from jupyter_mlagent.records import (
-    Anchor,
     Candidate,
     Cell,
     Direction,
     Metric,
     Operator,
-    Record,
     Task,
     Verdict,
     source_hash,
@@ -53,30 +52,6 @@ class StepStore(Protocol):
     ) -> None: ...
 
     def mark_undone(self, step_id: int) -> None: ...
-
-
-class StaleProposalError(MlagentError):
-    """The notebook changed under a proposal; it must not be applied."""
-
-
-class Acceptance(Record):
-    """What a front end has to do: put `source` at `anchor`, and run exactly that."""
-
-    proposal_id: str
-    source: str
-    source_hash: str
-    anchor: Anchor
-    tried: bool
-    """False when the person edited it: what runs is then not what was measured."""
-    expected: Candidate
-
-
-class Outcome(Record):
-    """How the real run compares with the trial."""
-
-    metric_after: float | None
-    matches: bool
-    message: str
 
 
 class Session:
@@ -295,35 +270,3 @@ class Session:
         """End trials under way; the engine and the kernel belong to whoever started them."""
         self.ignore_outstanding()
         await self.trials.close()
-
-
-def check_anchor(anchor: Anchor, cells: Sequence[Cell]) -> None:
-    """Raise StaleProposalError unless the anchor's cell still stands as it was."""
-    if not anchor.cell_id:
-        return
-    cell = next((cell for cell in cells if cell.id == anchor.cell_id), None)
-    if cell is None:
-        raise StaleProposalError("The cell this proposal belongs to is gone; ask again.")
-    if source_hash(cell.source) != anchor.source_hash:
-        raise StaleProposalError("The cell this proposal belongs to was edited meanwhile; ask again.")
-
-
-def compare(acceptance: Acceptance, reading: MetricReading, tolerance: float = 1e-6) -> Outcome:
-    """Say whether the real result is the tried one, within a relative tolerance."""
-    tried = acceptance.expected.trial.metric_after
-    real = reading.value
-    if not acceptance.tried:
-        shown = "not readable" if real is None else f"{real:.6g}"
-        return Outcome(metric_after=real, matches=True, message=f"You edited it; it measures {shown}.")
-    if real is None:
-        matches = tried is None
-        return Outcome(metric_after=None, matches=matches, message=reading.reason)
-    if tried is None:
-        return Outcome(metric_after=real, matches=False, message=f"It measures {real:.6g} for real.")
-    if abs(real - tried) <= tolerance * max(1.0, abs(tried)):
-        return Outcome(metric_after=real, matches=True, message=f"{real:.6g}, as tried.")
-    return Outcome(
-        metric_after=real,
-        matches=False,
-        message=f"It measures {real:.6g} for real; the trial had {tried:.6g} (randomness, or time).",
-    )

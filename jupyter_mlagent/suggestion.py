@@ -14,12 +14,12 @@ from typing import Any
 
 import msgspec
 
+from jupyter_mlagent.acceptance import anchor_for
 from jupyter_mlagent.agent.dedupe import normalised_key
 from jupyter_mlagent.agent.memory import MemoryEntry
 from jupyter_mlagent.agent.operators import choose_operator
 from jupyter_mlagent.agent.parser import STOP, Malformed, ReplyStream, parse_reply
 from jupyter_mlagent.agent.repair import NOTHING_EXPECTED
-from jupyter_mlagent.agent.static_check import check_cell
 from jupyter_mlagent.engine import api
 from jupyter_mlagent.engine.api import Engine, GenerateRequest, SamplingOptions
 from jupyter_mlagent.engine.closable import closable
@@ -35,14 +35,10 @@ from jupyter_mlagent.events import (
     Started,
     SuggestEvent,
     Timings,
-    TrialFinished,
-    TrialOutput,
-    TrialStarted,
 )
 from jupyter_mlagent.journal import SuggestionRecord
 from jupyter_mlagent.prompting import fit_prompt
 from jupyter_mlagent.records import (
-    Anchor,
     Cell,
     Operator,
     Prediction,
@@ -50,15 +46,11 @@ from jupyter_mlagent.records import (
     Sample,
     State,
     Task,
-    Trial,
-    TrialError,
-    TrialStatus,
-    TryEngine,
     source_hash,
 )
-from jupyter_mlagent.reward.reward import rank, trial_reward
 from jupyter_mlagent.settings import SessionSettings
-from jupyter_mlagent.trial.api import Probe, TrialRunner, prepared
+from jupyter_mlagent.trial.api import Probe, TrialRunner
+from jupyter_mlagent.trying import Trying
 
 
 class Suggestion:
@@ -107,7 +99,6 @@ class Suggestion:
         self._hint = hint
         self._seed = seed
         self._predict = predict
-        self._twin = twin
         self._insights = insights
         self._analysis = analysis
         self._known_names = frozenset(variable.name for variable in probe.variables)
@@ -115,14 +106,22 @@ class Suggestion:
         self._keys = {normalised_key(source) for source in (*existing, *tried)}
         self._streams = [ReplyStream() for _ in range(candidates)]
         self._samples: dict[int, Sample] = {}
-        self._tried: list[tuple[Proposal, Trial]] = []
         self._dropped: list[str] = []
         self._request = GenerateRequest()
         self._expected = NOTHING_EXPECTED
         self._timings: dict[str, Any] = {}
         self._began = time.perf_counter()
         self._events: asyncio.Queue[SuggestEvent | None] = asyncio.Queue()
-        self._to_try: asyncio.Queue[Proposal | None] = asyncio.Queue()
+        self._trying = Trying(
+            trials=trials,
+            metric=task.metric,
+            metric_before=metric_before,
+            known_names=self._known_names,
+            settings=settings,
+            emit=self._emit,
+            twin=twin,
+            drop=self._drop,
+        )
 
     async def events(self) -> AsyncGenerator[SuggestEvent]:
         """Everything that happens, the last is `Ranked` or `Failed`; closing the iterator cancels."""
@@ -148,7 +147,7 @@ class Suggestion:
             request=self._request,
             model=self._model,
             samples=tuple(self._samples[index] for index in sorted(self._samples)),
-            candidates=self._ranking(),
+            candidates=self._trying.ranking(),
             reward_config=self._settings.reward,
         )
 
@@ -156,13 +155,13 @@ class Suggestion:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._sample())
-                group.create_task(self._try_all())
+                group.create_task(self._trying.run())
             self._emit(
                 Ranked(
                     request_id=self.request_id,
-                    candidates=self._ranking(),
+                    candidates=self._trying.ranking(),
                     dropped=tuple(self._dropped),
-                    timings=Timings(**self._timings, total_seconds=self._elapsed()),
+                    timings=self._times(),
                 )
             )
         except* MlagentError as group_error:
@@ -174,9 +173,12 @@ class Suggestion:
         finally:
             self._events.put_nowait(None)
 
-    def _ranking(self) -> tuple[Any, ...]:
-        direction = self.task.metric.direction if self.task.metric else None
-        return rank(self._tried, direction, self._settings.reward)
+    def _times(self) -> Timings:
+        first = self._trying.first_ended
+        if first is not None:
+            self._timings["first_trial_seconds"] = first - self._began
+            self._timings["trial_seconds"] = self._trying.seconds
+        return Timings(**self._timings, total_seconds=self._elapsed())
 
     async def _sample(self) -> None:
         self._model = await self._engine.start()
@@ -224,7 +226,7 @@ class Suggestion:
         async with contextlib.aclosing(closable(self._engine.generate(self._request))) as events:
             async for event in events:
                 self._heard(event)
-        self._to_try.put_nowait(None)
+        self._trying.end()
 
     def _show_plans(self) -> None:
         """What a reply is given to start with is known before the engine has read the prompt."""
@@ -282,32 +284,7 @@ class Suggestion:
         )
         self._samples[index] = msgspec.structs.replace(sample, proposal_id=proposal.id)
         self._emit(ProposalReady(index=index, proposal=proposal))
-        self._to_try.put_nowait(proposal)
-
-    async def _try_all(self) -> None:
-        """While the model writes, copies of the kernel are made ready for what it will propose."""
-        async with prepared(
-            self._trials,
-            self.task.metric,
-            self._settings.limits,
-            allow_unguarded=self._settings.allow_unguarded,
-        ):
-            while (proposal := await self._to_try.get()) is not None:
-                await self._try_one(proposal)
-
-    async def _try_one(self, proposal: Proposal) -> None:
-        if self._twin is not None and (reason := await self._twin(proposal.code)):
-            self._drop(proposal, reason)
-            return
-        self._emit(TrialStarted(proposal_id=proposal.id))
-        began = time.perf_counter()
-        trial = self._static_trial(proposal) or await self._try(proposal)
-        self._timings["trial_seconds"] = self._timings.get("trial_seconds", 0.0) + time.perf_counter() - began
-        self._timings.setdefault("first_trial_seconds", self._elapsed())
-        self._tried.append((proposal, trial))
-        direction = self.task.metric.direction if self.task.metric else None
-        reward = trial_reward(trial, direction, self._settings.reward)
-        self._emit(TrialFinished(proposal_id=proposal.id, trial=trial, reward=reward.value))
+        self._trying.add(proposal)
 
     def _drop(self, proposal: Proposal, reason: str) -> None:
         """A proposal after all not worth its trial."""
@@ -318,43 +295,8 @@ class Suggestion:
         self._dropped.append(reason)
         self._emit(ReplyDropped(index=index, reason=reason))
 
-    async def _try(self, proposal: Proposal) -> Trial:
-        return await self._trials.try_cell(
-            proposal.code,
-            self.task.metric,
-            self._settings.limits,
-            metric_before=self.state.metric_value,
-            allow_unguarded=self._settings.allow_unguarded,
-            on_output=lambda output: self._emit(TrialOutput(proposal_id=proposal.id, output=output)),
-        )
-
-    def _static_trial(self, proposal: Proposal) -> Trial | None:
-        """The trial of a cell that cannot run: it does not compile, or uses a name nobody defined."""
-        problem = next((found for found in check_cell(proposal.code, self._known_names) if found.fatal), None)
-        if problem is None:
-            return None
-        return Trial(
-            status=TrialStatus.ERROR,
-            metric_before=self.state.metric_value,
-            error=TrialError(name=problem.name, value=problem.sentence),
-            engine=TryEngine.STATIC,
-            reason=problem.sentence,
-        )
-
     def _emit(self, event: SuggestEvent) -> None:
         self._events.put_nowait(event)
 
     def _elapsed(self) -> float:
         return time.perf_counter() - self._began
-
-
-def anchor_for(state: State, operator: Operator, focus_cell_id: str | None) -> Anchor:
-    """After the focused (or last) cell; a repair takes the failing cell's place."""
-    focused = next((cell for cell in state.cells if cell.id == focus_cell_id), None)
-    failing = next((cell for cell in reversed(state.cells) if cell.errored), None)
-    if operator is Operator.DEBUG and failing is not None:
-        return Anchor(cell_id=failing.id, source_hash=source_hash(failing.source), replaces=True)
-    cell = focused or state.last_code_cell
-    if cell is None:
-        return Anchor(cell_id="", source_hash=source_hash(""))
-    return Anchor(cell_id=cell.id, source_hash=source_hash(cell.source))

@@ -7,12 +7,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jupyter_mlagent.acceptance import Acceptance, Outcome
 from jupyter_mlagent.engine.api import Engine
 from jupyter_mlagent.journal import Journal
 from jupyter_mlagent.kernel import CellRun, LocalKernel
 from jupyter_mlagent.notebook import Gain, NotebookFile, RemovedCell, open_notebook
 from jupyter_mlagent.records import Cell, Record
-from jupyter_mlagent.session import Acceptance, Outcome, Session
+from jupyter_mlagent.session import Session
 from jupyter_mlagent.settings import SessionSettings
 from jupyter_mlagent.trial.link import ClientLink
 from jupyter_mlagent.trial.runner import KernelTrials

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import msgspec
 
 from jupyter_mlagent import autopilot, events
+from jupyter_mlagent.acceptance import StaleProposalError
 from jupyter_mlagent.errors import MlagentError
 from jupyter_mlagent.records import Record
 from jupyter_mlagent.remote.server import Address
@@ -19,7 +20,6 @@ from jupyter_mlagent.search.commands import NodePath, SearchAnswer, SearchLook, 
 from jupyter_mlagent.search.events import SearchEvent
 from jupyter_mlagent.search.view import NodeDetail
 from jupyter_mlagent.server import messages
-from jupyter_mlagent.session import StaleProposalError
 
 FromServer = (
     events.SuggestEvent

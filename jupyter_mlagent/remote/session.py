@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 
 from jupyter_mlagent import events
+from jupyter_mlagent.acceptance import Acceptance, Outcome
 from jupyter_mlagent.autopilot import Budget
 from jupyter_mlagent.errors import MetricError, MlagentError
 from jupyter_mlagent.records import Candidate, Cell, Direction, Metric, Operator, Record
 from jupyter_mlagent.remote.channel import Channel, Connected, FromServer
 from jupyter_mlagent.server import messages
-from jupyter_mlagent.session import Acceptance, Outcome
 from jupyter_mlagent.settings import SessionSettings
 
 Listener = Callable[[Record], None]

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from jupyter_mlagent.acceptance import Acceptance
 from jupyter_mlagent.errors import MlagentError
 from jupyter_mlagent.records import Record
 from jupyter_mlagent.search.view import NodeDetail
-from jupyter_mlagent.session import Acceptance
 
 if TYPE_CHECKING:
     from jupyter_mlagent.search.running import RunningSearch

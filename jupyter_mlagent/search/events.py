@@ -21,11 +21,11 @@ from __future__ import annotations
 
 import msgspec
 
+from jupyter_mlagent.acceptance import Acceptance
 from jupyter_mlagent.events import Notice
 from jupyter_mlagent.records import Direction, Metric, Operator, Proposal, Record, TrialStatus
 from jupyter_mlagent.search.settings import SearchBudget
 from jupyter_mlagent.search.view import NodeView, Standing
-from jupyter_mlagent.session import Acceptance
 
 
 class SearchBegan(Record, tag="search_began"):

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from jupyter_mlagent.acceptance import Acceptance
 from jupyter_mlagent.autopilot import Notebook, StepKept, gain_of
 from jupyter_mlagent.records import Anchor, Cell, Metric, source_hash
 from jupyter_mlagent.search.value import is_better
-from jupyter_mlagent.session import Acceptance
 from jupyter_mlagent.workbench import is_code
 
 

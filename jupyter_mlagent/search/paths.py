@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import msgspec
 
+from jupyter_mlagent.acceptance import Acceptance
 from jupyter_mlagent.records import Anchor, Candidate, Cell, source_hash
 from jupyter_mlagent.search.node import Node
 from jupyter_mlagent.search.tree import Tree
-from jupyter_mlagent.session import Acceptance
 
 
 def acceptances(tree: Tree, node_id: int, cells: Sequence[Cell]) -> tuple[Acceptance, ...]:

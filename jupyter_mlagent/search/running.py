@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from jupyter_mlagent.acceptance import Acceptance
 from jupyter_mlagent.errors import KernelError, MetricError, MlagentError
 from jupyter_mlagent.events import Notice
 from jupyter_mlagent.journal.lessons import told as told_insights
@@ -36,7 +37,7 @@ from jupyter_mlagent.search.states import FIRST, LiveStates
 from jupyter_mlagent.search.tree import ROOT, Tree
 from jupyter_mlagent.search.value import alike
 from jupyter_mlagent.search.view import NodeDetail
-from jupyter_mlagent.session import Acceptance, Session
+from jupyter_mlagent.session import Session
 from jupyter_mlagent.trial.api import Probe
 from jupyter_mlagent.trial.live_tree import LiveTree
 from jupyter_mlagent.workbench import is_code

@@ -53,13 +53,13 @@ from typing import Any
 
 import msgspec
 
+from jupyter_mlagent.acceptance import Acceptance
 from jupyter_mlagent.engine.status import EngineStatus
 from jupyter_mlagent.errors import MlagentError
 from jupyter_mlagent.kernel import CellRun
 from jupyter_mlagent.notebook import Gain
 from jupyter_mlagent.records import Cell, Direction, Metric, Operator, Record, Verdict
 from jupyter_mlagent.search.commands import SearchCommand
-from jupyter_mlagent.session import Acceptance
 
 Tell = Callable[[Record], None]
 """Sends one message to one page."""

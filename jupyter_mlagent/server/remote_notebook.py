@@ -6,11 +6,12 @@ import asyncio
 import itertools
 from collections.abc import Callable
 
+from jupyter_mlagent.acceptance import Acceptance
 from jupyter_mlagent.errors import NotebookError
 from jupyter_mlagent.notebook import Gain
 from jupyter_mlagent.records import Cell, Record
 from jupyter_mlagent.server import messages
-from jupyter_mlagent.session import Acceptance, Session
+from jupyter_mlagent.session import Session
 from jupyter_mlagent.workbench import Applied
 
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Protocol
 
 from jupyter_mlagent import events
+from jupyter_mlagent.acceptance import Acceptance, StaleProposalError
 from jupyter_mlagent.autopilot import gain_of
 from jupyter_mlagent.errors import KernelError, MlagentError
 from jupyter_mlagent.journal import Journal
@@ -22,7 +23,7 @@ from jupyter_mlagent.server.exploration import NO_SEARCH, Exploration
 from jupyter_mlagent.server.kernels import NoKernel
 from jupyter_mlagent.server.log import EventLog
 from jupyter_mlagent.server.remote_notebook import RemoteNotebook
-from jupyter_mlagent.session import Acceptance, Session, StaleProposalError
+from jupyter_mlagent.session import Session
 from jupyter_mlagent.settings import SessionSettings
 from jupyter_mlagent.trial.api import TrialRunner
 

@@ -83,7 +83,11 @@ Ask = Callable[..., Awaitable[Replies]]
 
 def request(prompt: str = "Count from one to twenty in words.", **options: Any) -> GenerateRequest:
     """A chat request; names that are not the request's own are its sampling options."""
-    own = {name: options.pop(name) for name in ("n", "cache_key", "prefill", "raw_prompt") if name in options}
+    own = {
+        name: options.pop(name)
+        for name in ("n", "cache_key", "prefill", "prefills", "raw_prompt")
+        if name in options
+    }
     messages = () if "raw_prompt" in own else (ChatMessage(role="user", content=prompt),)
     sampling = SamplingOptions(**{"max_tokens": 16, "seed": 7, **options})
     return GenerateRequest(messages=messages, options=sampling, **own)

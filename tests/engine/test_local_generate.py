@@ -87,6 +87,23 @@ async def test_a_prefill_starts_every_reply(engine, ask):
     assert [replies.streamed(index) for index in range(2)] == replies.texts
 
 
+async def test_each_reply_goes_on_from_a_prefill_of_its_own(engine, ask):
+    starts = (LONG[:120], "The first value is", "")
+    together = await ask(engine, n=3, prefills=starts, temperature=0, max_tokens=150)
+    for start, sample in zip(starts, together.samples, strict=True):
+        alone = (await ask(engine, prefill=start, temperature=0, max_tokens=150)).samples[0]
+        assert sample.text.startswith(start)
+        assert sample.token_ids[0] == alone.token_ids[0]
+        assert sample.logprobs[0] == pytest.approx(alone.logprobs[0], abs=0.1)
+        assert len(sample.token_ids) == len(sample.logprobs)
+
+
+async def test_a_prefill_longer_than_the_reply_may_be_ends_it(engine, ask):
+    long, short = (await ask(engine, n=2, prefills=(LONG, "The"), max_tokens=12)).samples
+    assert (long.finish_reason, long.token_ids) == ("length", ())
+    assert LONG.startswith(long.text) and len(short.token_ids) > 0
+
+
 async def test_a_grammar_leaves_nothing_else(engine, ask):
     replies = await ask(engine, n=4, grammar='root ::= ("yes" | "no") "."', temperature=2.0, top_k=0)
     assert set(replies.texts) <= {"yes.", "no."}

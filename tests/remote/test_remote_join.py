@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from jupyter_mlagent.acceptance import StaleProposalError
 from jupyter_mlagent.errors import MlagentError
 from jupyter_mlagent.events import Ranked
 from jupyter_mlagent.notebook.write import NotebookChangedError
 from jupyter_mlagent.remote.server import Address, Server, address_of
 from jupyter_mlagent.server import messages
-from jupyter_mlagent.session import StaleProposalError
 
 
 async def ranked(workbench: Any) -> Ranked:

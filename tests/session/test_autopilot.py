@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from jupyter_mlagent import autopilot
+from jupyter_mlagent.acceptance import Acceptance
 from jupyter_mlagent.agent.parser import PREFILL
 from jupyter_mlagent.autopilot import Budget, FlightEnded, StepKept, StepSkipped, fly
 from jupyter_mlagent.engine.fake import ScriptedEngine
@@ -14,7 +15,7 @@ from jupyter_mlagent.errors import MetricError
 from jupyter_mlagent.kernel import CellRun
 from jupyter_mlagent.notebook import Gain
 from jupyter_mlagent.records import Cell, Direction, Variable
-from jupyter_mlagent.session import Acceptance, Session
+from jupyter_mlagent.session import Session
 from jupyter_mlagent.settings import SessionSettings
 from jupyter_mlagent.trial.scripted import ScriptedTrials
 from jupyter_mlagent.workbench import Applied

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from jupyter_mlagent import events
+from jupyter_mlagent.acceptance import StaleProposalError
 from jupyter_mlagent.agent.parser import PREFILL
 from jupyter_mlagent.engine import api
 from jupyter_mlagent.engine.api import EngineInfo, GenerateRequest
@@ -28,7 +29,7 @@ from jupyter_mlagent.records import (
     Verdict,
     source_hash,
 )
-from jupyter_mlagent.session import Session, StaleProposalError
+from jupyter_mlagent.session import Session
 from jupyter_mlagent.settings import SessionSettings
 from jupyter_mlagent.trial.scripted import ScriptedTrials
 

@@ -69,9 +69,8 @@ class Reply:
     parts: list[str]
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
-    given: deque[int] = field(default_factory=deque)
-    """Tokens of its own prefill that are still to come: taken in place of sampled ones."""
     given_count: int = 0
+    """Its first tokens that are a prefill of its own, not drawn."""
     finish_reason: str = ""
 
     def sample(self) -> Sample:
@@ -161,7 +160,7 @@ class Generation:
         return cached
 
     def _start_replies(self) -> None:
-        """Draw every reply's first token, all from the prompt's last logits."""
+        """Give every reply its prefill, or draw its first token from the prompt's last logits."""
         options, prefill = self._request.options, self._request.prefill
         seed = secrets.randbits(63) if options.seed is None else options.seed
         logits = self._context.logits(1)
@@ -172,12 +171,15 @@ class Generation:
             self._replies.append(reply)
             if prefill:
                 events.append(TextDelta(index=index, text=prefill))
-            if self._request.prefills:
-                reply.given.extend(self._model.tokenize(self._request.prefills[index]))
-                reply.given_count = len(reply.given)
-            token = reply.given.popleft() if reply.given else sampler.sample(self._context, -1)
-            logprob = float(log_probabilities(logits, np.array([token]))[0])
-            events.extend(self._take(reply, token, logprob))
+            given = self._model.tokenize(self._request.prefills[index]) if self._request.prefills else []
+            reply.given_count = len(given)
+            for token in given:
+                if not reply.finish_reason:
+                    events.extend(self._take(reply, token, 0.0))
+            if not given:
+                token = sampler.sample(self._context, -1)
+                logprob = float(log_probabilities(logits, np.array([token]))[0])
+                events.extend(self._take(reply, token, logprob))
         self._emit(events)
 
     def _sample_replies(self) -> None:
@@ -185,11 +187,13 @@ class Generation:
         free = list(range(self._context.sequences - 1, 0, -1))
         active: list[Reply] = []
         while active or waiting:
+            begun = len(active)
             while waiting and free and self._fits(active):
                 reply = waiting.popleft()
                 reply.sequence = free.pop()
                 self._context.copy_sequence(0, reply.sequence)
                 active.append(reply)
+            self._read_given(active[begun:])
             self._emit(self._step(active))
             for reply in active:
                 if reply.finish_reason:
@@ -202,6 +206,18 @@ class Generation:
         length = self._request.options.max_tokens
         return len(self._prompt) + (len(active) + 1) * length <= self._context.cells
 
+    def _read_given(self, replies: Sequence[Reply]) -> None:
+        """Evaluate prefills as prompts are: all but the last token, which the next step evaluates."""
+        base = len(self._prompt)
+        rows = [
+            (token, base + offset, reply.sequence)
+            for reply in replies
+            for offset, token in enumerate(reply.tokens[:-1])
+        ]
+        for start in range(0, len(rows), PROMPT_CHUNK):
+            tokens, positions, sequences = zip(*rows[start : start + PROMPT_CHUNK], strict=True)
+            self._context.decode(tokens, positions, sequences, False)
+
     def _step(self, active: Sequence[Reply]) -> list[GenerateEvent]:
         """One token for each active reply."""
         base = len(self._prompt) - 1
@@ -211,10 +227,7 @@ class Generation:
             [reply.sequence for reply in active],
             True,
         )
-        tokens = [
-            reply.given.popleft() if reply.given else reply.sampler.sample(self._context, row)
-            for row, reply in enumerate(active)
-        ]
+        tokens = [reply.sampler.sample(self._context, row) for row, reply in enumerate(active)]
         logprobs = log_probabilities(self._context.logits(len(active)), np.array(tokens))
         events: list[GenerateEvent] = []
         for reply, token, logprob in zip(active, tokens, logprobs.tolist(), strict=True):
@@ -222,7 +235,7 @@ class Generation:
         return events
 
     def _take(self, reply: Reply, token: int, logprob: float) -> Iterator[GenerateEvent]:
-        """Add a drawn token to its reply."""
+        """Add a token to its reply."""
         reply.tokens.append(token)
         reply.logprobs.append(logprob)
         if self._model.ends_generation(token):

@@ -11,23 +11,17 @@ import { Channel } from './channel';
 import type { Choice } from './choices';
 import { Flight } from './flight';
 import { KernelWatch } from './kernelwatch';
-import type { Direction, IMetric, ServerMessage } from './messages';
+import type { ServerMessage } from './messages';
 import { Mirror } from './mirror';
 import { SuggestionModel } from './model';
 import type { ModelStore } from './modelstore';
 import { Placement } from './placement';
+import { type IWishes, Requests } from './requests';
 import { SearchDesk } from './search/desk';
 import { staleReason } from './stale';
 import { Verdicts } from './verdicts';
 import type { Highlight } from './view/code';
 import { ProposalView } from './view/proposal';
-
-/** What a person set; read anew at every request. */
-export interface IWishes {
-  candidates: number;
-  allowUnguarded: boolean;
-  autoAsk: boolean;
-}
 
 /** Messages that come many times a second and change nothing of what is pending. */
 const STREAMED: ReadonlySet<ServerMessage['type']> = new Set<ServerMessage['type']>([
@@ -44,6 +38,7 @@ export class NotebookAssistant implements IDisposable {
   readonly verdicts: Verdicts;
   readonly mirror: Mirror;
   readonly search: SearchDesk;
+  readonly requests: Requests;
   /** Accepted steps that were taken back since the page was loaded. */
   undone = 0;
 
@@ -78,6 +73,19 @@ export class NotebookAssistant implements IDisposable {
       view: () => this.view,
       arrived: cellId => this._placement.move(cellId),
       done: () => this.close()
+    });
+    this.requests = new Requests({
+      panel,
+      model: this.model,
+      channel: this.channel,
+      mirror: this.mirror,
+      placement: this._placement,
+      flight: this._flight,
+      search: this.search,
+      trans,
+      cells,
+      wishes: _options.wishes,
+      greet: () => this._greet()
     });
     this._accepted = new AcceptedCells(proposal_id => {
       this.channel.say({ type: 'undo', proposal_id });
@@ -124,62 +132,6 @@ export class NotebookAssistant implements IDisposable {
     this._changed.emit();
   }
 
-  /** Ask for proposals for what follows the active cell. */
-  ask(hint = ''): void {
-    const { candidates, allowUnguarded } = this._options.wishes();
-    if (!this._begin()) {
-      return;
-    }
-    this.model.working = true;
-    this.channel.say({
-      type: 'ask',
-      cells: this._cells(),
-      focus_cell_id: this._placement.hostId,
-      hint,
-      candidates,
-      allow_unguarded: allowUnguarded
-    });
-  }
-
-  /** Start the autopilot. */
-  fly(steps: number, minutes: number | null, allowUnguarded = false): void {
-    const { candidates } = this._options.wishes();
-    if (!this._begin()) {
-      return;
-    }
-    this._flight.begin();
-    this.channel.say({
-      type: 'fly',
-      cells: this._cells(),
-      steps,
-      seconds: minutes === null ? null : minutes * 60,
-      candidates,
-      allow_unguarded: allowUnguarded
-    });
-  }
-
-  /** Start the autopilot with a tree search. */
-  explore(steps: number, minutes: number | null, allowUnguarded = false): void {
-    const { candidates } = this._options.wishes();
-    if (this._begin()) {
-      // It has a view of its own.
-      this._placement.hide();
-      this.search.begin({ steps, minutes, candidates, allowUnguarded });
-    }
-  }
-
-  /** End the request, flight or search under way. */
-  stop(): void {
-    if (this.search.model.running) {
-      this.search.stop();
-      return;
-    }
-    this.channel.say({ type: 'stop' });
-    if (this.model.flying) {
-      this._flight.stop();
-    }
-  }
-
   /** Take every cell of the last flight out again. */
   undoFlight(): void {
     this._flight.undo(this.model.flight);
@@ -188,24 +140,6 @@ export class NotebookAssistant implements IDisposable {
 
   get canUndoFlight(): boolean {
     return !this.model.flying && this._flight.canUndo(this.model.flight);
-  }
-
-  async findMetrics(): Promise<IMetric[]> {
-    const answer = await this.channel.request<'found_metrics'>({
-      type: 'find_metrics',
-      cells: this._cells()
-    });
-    return answer.metrics;
-  }
-
-  /** Take an expression as the metric; rejects with a `Refusal`. */
-  async setMetric(expression: string | null, direction: Direction | null): Promise<void> {
-    await this.channel.request<'done'>({
-      type: 'set_metric',
-      cells: this._cells(),
-      expression,
-      direction
-    });
   }
 
   /** Do what a button or a shortcut says. */
@@ -219,7 +153,7 @@ export class NotebookAssistant implements IDisposable {
       previous: () => this.model.move(-1),
       next: () => this.model.move(1),
       hint: () => this.view?.askHint(),
-      stop: () => this.stop(),
+      stop: () => this.requests.stop(),
       close: () => this.close()
     };
     doing[choice]();
@@ -241,22 +175,6 @@ export class NotebookAssistant implements IDisposable {
     this._kernel.dispose();
     Signal.clearData(this.mirror);
     Signal.clearData(this);
-  }
-
-  /** A request or flight begins at the active cell; false, and shown, where the server cannot be reached. */
-  private _begin(): boolean {
-    this.model.reset();
-    this._placement.hostId = this.panel.content.activeCell?.model.id ?? null;
-    if (!this.channel.connected) {
-      const message = this._options.trans.__(
-        'The Jupyter server cannot be reached at the moment.'
-      );
-      this.mirror.show({ type: 'failed', message });
-      return false;
-    }
-    this._placement.show();
-    this._greet();
-    return true;
   }
 
   private _heard(_: Channel, message: ServerMessage): void {
@@ -303,7 +221,7 @@ export class NotebookAssistant implements IDisposable {
       left: () => panel.content.activate()
     });
     view.chosen.connect((_, choice) => this.choose(choice));
-    view.hinted.connect((_, hint) => this.ask(hint));
+    view.hinted.connect((_, hint) => this.requests.ask(hint));
     view.rejected.connect((_, reason) => void this.verdicts.reject(reason));
     return view;
   }

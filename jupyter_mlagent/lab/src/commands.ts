@@ -69,7 +69,7 @@ export function addCommands(
     caption: trans.__('Propose what could come next, measured before it touches the notebook'),
     icon: mlagentIcon,
     isEnabled: hasNotebook,
-    execute: args => current()?.ask(typeof args.hint === 'string' ? args.hint : ''),
+    execute: args => current()?.requests.ask(typeof args.hint === 'string' ? args.hint : ''),
     describedBy: {
       args: {
         type: 'object',
@@ -105,7 +105,7 @@ export function addCommands(
     label: trans.__('Start the Autopilot'),
     isEnabled: hasNotebook,
     execute: args =>
-      current()?.fly(
+      current()?.requests.fly(
         typeof args.steps === 'number' ? args.steps : 5,
         typeof args.minutes === 'number' ? args.minutes : null,
         args.allowUnguarded === true

@@ -11,7 +11,7 @@ import { INotebookTracker } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
-import { NotebookAssistant, type IWishes } from './assistant';
+import { NotebookAssistant } from './assistant';
 import { Assistants } from './assistants';
 import { addCommands, CommandIDs, shortcutOf } from './commands';
 import { InlineProvider } from './inline';
@@ -19,6 +19,7 @@ import { addLearningCommands } from './learningcommands';
 import { LearningStore } from './learningstore';
 import { ModelStore } from './modelstore';
 import { AgentPanel } from './panel';
+import type { IWishes } from './requests';
 import { SEARCH_COMMANDS, SearchCommands } from './search/commands';
 
 const PLUGIN_ID = 'jupyter-mlagent:plugin';

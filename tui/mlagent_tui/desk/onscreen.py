@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from mlagent_tui.desk.events import CellsChanged
 
 if TYPE_CHECKING:
+    from jupyter_mlagent.acceptance import Acceptance
     from jupyter_mlagent.notebook import Gain
     from jupyter_mlagent.records import Cell
-    from jupyter_mlagent.session import Acceptance
     from jupyter_mlagent.workbench import Applied, Workbench
     from mlagent_tui.desk.desk import Desk
 

@@ -18,12 +18,12 @@ export class AutopilotSection extends Section {
         this._unguarded.checked
       ] as const;
       if (this._way.value === SEARCH) {
-        this._assistant?.explore(...budget);
+        this._assistant?.requests.explore(...budget);
       } else {
-        this._assistant?.fly(...budget);
+        this._assistant?.requests.fly(...budget);
       }
     });
-    this._stop = button(trans.__('Stop'), () => this._assistant?.stop());
+    this._stop = button(trans.__('Stop'), () => this._assistant?.requests.stop());
     this._undo = button(trans.__('Undo the whole flight'), () =>
       this._assistant?.undoFlight()
     );

@@ -50,11 +50,11 @@ export class MetricSection extends Section {
 
   private async _use(): Promise<void> {
     const direction = (this._direction.value || null) as Direction | null;
-    await this._assistant?.setMetric(this._input.value.trim() || null, direction);
+    await this._assistant?.requests.setMetric(this._input.value.trim() || null, direction);
   }
 
   private async _find(): Promise<void> {
-    const found = (await this._assistant?.findMetrics()) ?? [];
+    const found = (await this._assistant?.requests.findMetrics()) ?? [];
     this._list.replaceChildren(
       ...found.map(metric => {
         const option = element('option', '', metric.origin);

@@ -96,7 +96,7 @@ export class SearchCommands {
       isEnabled: hasNotebook,
       execute: args => {
         const assistant = assistants.of(tracker.currentWidget);
-        assistant?.explore(
+        assistant?.requests.explore(
           typeof args.steps === 'number' ? args.steps : 30,
           typeof args.minutes === 'number' ? args.minutes : null,
           args.allowUnguarded === true
