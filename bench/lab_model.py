@@ -13,9 +13,11 @@ Prints value, limit and ratio; medians over the rounds.
 
 from __future__ import annotations
 
+import math
 import statistics
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +123,12 @@ def show_tasks(when: str, trace: PageTrace) -> None:
     )
 
 
+def median_of(values: Iterable[float]) -> float:
+    """Of those that were seen: a model may write nothing beyond what it was given."""
+    seen = [value for value in values if not math.isnan(value)]
+    return statistics.median(seen) if seen else math.nan
+
+
 def show(what: str, value: float, limit: float | None) -> None:
     against = "" if limit is None else f"   limit {limit:g} s   ratio {value / limit:.2f}"
     print(f"{what:<44} {value:6.2f} s{against}")
@@ -149,7 +157,7 @@ def main(rounds: int) -> None:
                 ("edited_code", "first text of the model's own, last cell edited"),
                 ("tried", "first tried candidate, unread notebook"),
             ):
-                show(what, statistics.median(one[name] for one in taken), LIMITS[name])
+                show(what, median_of(one[name] for one in taken), LIMITS[name])
             alone, writing = long_tasks(ui, lab, browser)
             show_tasks("nothing going on", alone)
             show_tasks("the model writes", writing)

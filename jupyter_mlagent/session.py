@@ -140,6 +140,7 @@ class Session:
             focus_cell_id=focus_cell_id,
             memory=tuple(self._memory),
             history=tuple(self._history),
+            lead=True,
         )
         if self.metric and before.value is None:
             if suggestion.operator is not Operator.DEBUG and not may_be_read_later(before.reason):

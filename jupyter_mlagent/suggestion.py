@@ -79,10 +79,11 @@ class Suggestion:
         insights: Sequence[str] = (),
         analysis: str = "",
         twin: Callable[[str], Awaitable[str]] | None = None,
+        lead: bool = False,
     ) -> None:
         """`tried`: cells that a proposal must differ from, beside those of the notebook; `predict`: what a
         cell is expected to measure; `insights`, `analysis`: see `build_messages`; `twin`: why
-        a cell is not worth a trial, asked before it; "" where it is.
+        a cell is not worth a trial, asked before it; "" where it is; `lead`: see `GenerateRequest`.
         """
         self.request_id = uuid.uuid4().hex[:12]
         self.task = task
@@ -101,6 +102,7 @@ class Suggestion:
         self._predict = predict
         self._insights = insights
         self._analysis = analysis
+        self._lead = lead
         self._known_names = frozenset(variable.name for variable in probe.variables)
         existing = (cell.source for cell in cells if cell.kind == "code")
         self._keys = {normalised_key(source) for source in (*existing, *tried)}
@@ -211,6 +213,7 @@ class Suggestion:
             messages=prompt.messages,
             prefill=prompt.prefill,
             prefills=prompt.prefills,
+            lead=self._lead,
             n=self._n,
             options=SamplingOptions(
                 max_tokens=prompt.max_tokens,

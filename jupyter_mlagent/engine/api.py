@@ -35,6 +35,9 @@ class GenerateRequest(Record):
     prefills: tuple[str, ...] = ()
     """What reply i goes on with after `prefill` (n texts, or none), so that replies to one prompt differ.
     Not sampled, so in no `token_ids`; ignored by engines that cannot. Not together with a grammar."""
+    lead: bool = False
+    """Write reply 0 before the others begin: one is there sooner, all of them a little later. Seeds
+    are the same either way; engines that send each reply on its own ignore it."""
     n: int = 1
     options: SamplingOptions = SamplingOptions()
     cache_key: str = ""

@@ -85,7 +85,7 @@ def request(prompt: str = "Count from one to twenty in words.", **options: Any) 
     """A chat request; names that are not the request's own are its sampling options."""
     own = {
         name: options.pop(name)
-        for name in ("n", "cache_key", "prefill", "prefills", "raw_prompt")
+        for name in ("n", "cache_key", "prefill", "prefills", "lead", "raw_prompt")
         if name in options
     }
     messages = () if "raw_prompt" in own else (ChatMessage(role="user", content=prompt),)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from jupyter_mlagent.engine.api import GenerateRequest, PromptRead, ReplyDone
+from jupyter_mlagent.engine.api import GenerateRequest, PromptRead, ReplyDone, TextDelta
 from jupyter_mlagent.engine.local import LlamaEngine
 from jupyter_mlagent.errors import EngineError
 from jupyter_mlagent.records import ChatMessage
@@ -96,6 +96,17 @@ async def test_each_reply_goes_on_from_a_prefill_of_its_own(engine, ask):
         assert sample.token_ids[0] == alone.token_ids[0]
         assert sample.logprobs[0] == pytest.approx(alone.logprobs[0], abs=0.1)
         assert len(sample.token_ids) == len(sample.logprobs)
+
+
+async def test_the_first_reply_can_be_written_before_the_others(engine, ask):
+    led, together = [await ask(engine, n=3, lead=lead) for lead in (True, False)]
+    ends = [event.index for event in led.events if isinstance(event, ReplyDone)]
+    first = next(position for position, event in enumerate(led.events) if isinstance(event, ReplyDone))
+    written = {event.index for event in led.events[first + 1 :] if isinstance(event, TextDelta)}
+    assert ends[0] == 0 and written == {1, 2}
+    assert [sample.token_ids[0] for sample in led.samples] == [
+        sample.token_ids[0] for sample in together.samples
+    ]
 
 
 async def test_a_prefill_longer_than_the_reply_may_be_ends_it(engine, ask):

@@ -188,7 +188,7 @@ class Generation:
         active: list[Reply] = []
         while active or waiting:
             begun = len(active)
-            while waiting and free and self._fits(active):
+            while waiting and free and self._fits(active) and not self._leading(active):
                 reply = waiting.popleft()
                 reply.sequence = free.pop()
                 self._context.copy_sequence(0, reply.sequence)
@@ -200,6 +200,10 @@ class Generation:
                     self._context.cut_sequence(reply.sequence)
                     free.append(reply.sequence)
             active = [reply for reply in active if not reply.finish_reason]
+
+    def _leading(self, active: Sequence[Reply]) -> bool:
+        """Whether the first reply is to be finished before another begins."""
+        return self._request.lead and any(reply.index == 0 for reply in active)
 
     def _fits(self, active: Sequence[Reply]) -> bool:
         """Whether one more reply can reach its full length beside those under way."""
