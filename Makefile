@@ -48,7 +48,7 @@ demo: model  ## The main job on an example: propose, try, accept, save
 	@$(MLAGENT) demo
 
 test: env rl lint test-models  ## Every check: lint, types, import contracts, all tests (the extension's where Node is)
-	@$(PY) -m pytest -m "not slow"
+	@$(PY) -m pytest -m "not slow" -n 2 --dist loadfile
 	@$(WITH_NODE) test-lab test-browser
 
 test-lab: lab-modules  ## Unit tests of the extension's TypeScript

@@ -4,11 +4,13 @@
 
 Opens the notebooks in one page (one of them visible), on two servers that differ only in the extension,
 lets everything settle, and takes the CPU time that the page's processes and the Jupyter server (without the
-kernels) use while nothing happens. Prints each as a share of one core, and the difference against its limit.
+kernels) use while nothing happens, twice each in turns. Prints each as a share of one core, and the
+difference of the means against its limit.
 """
 
 from __future__ import annotations
 
+import statistics
 import sys
 import tempfile
 import time
@@ -75,21 +77,23 @@ def idle_percent(ui: Any, lab: Any, count: int, seconds: float) -> dict[str, flo
 
 def main(count: int, seconds: float) -> None:
     ui = load_fixtures()
-    used = {}
-    for kind in ("without", "with"):
+    used: dict[str, list[dict[str, float]]] = {"without": [], "with": []}
+    for kind in ("without", "with", "with", "without"):
         lab = ui.Lab(Path(tempfile.mkdtemp(prefix="mlagent-bench-")))
         if kind == "without":
             (lab.folder / "data" / "labextensions" / "jupyter-mlagent").unlink()
         try:
-            used[kind] = idle_percent(ui, lab, count, seconds)
+            used[kind].append(idle_percent(ui, lab, count, seconds))
         finally:
             lab.stop()
-        shares = ", ".join(f"{name} {share:.2f} %" for name, share in used[kind].items())
-        print(f"{count} notebooks, idle, {kind} the extension: {shares} of a core")
+        shares = ", ".join(f"{name} {share:.2f} %" for name, share in used[kind][-1].items())
+        print(f"{count} notebooks, idle, {kind} the extension: {shares} of a core", flush=True)
     for name in ("page", "server"):
-        more = used["with"][name] - used["without"][name]
+        bare, whole = [[one[name] for one in used[kind]] for kind in ("without", "with")]
+        more = statistics.fmean(whole) - statistics.fmean(bare)
         print(
             f"{name}: {more:+.2f} %   limit {LIMIT_PERCENT:g} %   ratio {max(0.0, more) / LIMIT_PERCENT:.2f}"
+            f"   (the same twice: {max(bare) - min(bare):.2f} % apart without it)"
         )
 
 

@@ -4,6 +4,8 @@
     python -m venv aide && aide/bin/pip install aideml
     python bench/search_peers.py --aide aide/bin/python --url http://localhost:8000/v1 --model qwen
 
+With `--ours NAME` this project's search runs that model of the catalog (the same file, please) in its own
+engine, as a person has it; without it, it asks the server too.
 A node is a cell (ours) or a script (AIDE's) that was executed. Prints a line a task, then the ratio of nodes
 a minute beside its limit and the mean relative gain of each on the hidden answers.
 """
@@ -28,12 +30,13 @@ def main() -> None:
     found: dict[Peer, list[Trajectory]] = {Peer.SEARCH: [], Peer.AIDE: []}
     for folder in folders:
         for peer, python in ((Peer.SEARCH, sys.executable), (Peer.AIDE, options.aide)):
+            ours = peer is Peer.SEARCH and bool(options.ours)
             settings = PeerSettings(
                 python=python,
                 seconds=parse_duration(options.seconds),
                 seed=options.seed,
-                url=options.url,
-                model=options.model,
+                url="" if ours else options.url,
+                model=options.ours if ours else options.model,
             )
             trajectory = run_peer(peer, folder, settings, 0)
             if trajectory is None:
@@ -62,6 +65,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--aide", required=True, help="interpreter of the environment that has aideml")
     parser.add_argument("--url", required=True, help="OpenAI-compatible server for both")
     parser.add_argument("--model", required=True, help="the server's name of the model")
+    parser.add_argument("--ours", default="", help="model of the catalog for this project's search")
     parser.add_argument("--seconds", default="600s", help="of each task and peer")
     parser.add_argument("--task", action="append", help="only this task; may be repeated")
     parser.add_argument("--seed", type=int, default=0)

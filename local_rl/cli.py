@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.markdown import Markdown
 from rich.markup import escape
 from rich.table import Table
@@ -35,7 +35,9 @@ def list_tasks(
     """The bundled tasks with their metric, baseline and reference."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("Task", "Split", "Metric", "Baseline", "Reference", "Gain", "Kind"):
-        table.add_column(name, justify="right" if name in ("Baseline", "Reference", "Gain") else "left")
+        justify: JustifyMethod = "right" if name in ("Baseline", "Reference", "Gain") else "left"
+        # A name is there to be copied, so what describes a task gives way to it.
+        table.add_column(name, justify=justify, no_wrap=name == "Task")
     for half in [split] if split else list(Split):
         for folder in tasks(half):
             table.add_row(folder.id, half.value, *_numbers(folder), ", ".join(folder.spec.tags))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.markup import escape
 from rich.table import Table
 
@@ -28,7 +28,8 @@ def list_adapters() -> None:
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("", "Adapter", "Model", "Learned by", "Steps", "Held out", "Created"):
-        table.add_column(name, justify="right" if name in ("Steps", "Held out") else "left")
+        justify: JustifyMethod = "right" if name in ("Steps", "Held out") else "left"
+        table.add_column(name, justify=justify, no_wrap=name == "Adapter")
     found = adapter_list()
     for info in found:
         score = "" if info.held_out_score is None else f"{info.held_out_score:+.1%}"

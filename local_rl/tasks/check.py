@@ -25,10 +25,11 @@ def stages(folder: TaskFolder, *, run_starter: bool = True) -> Iterator[Stage]:
     yield "notebooks can be read", lambda: notebooks_read(folder)
     if folder.spec.wrapped is None:
         yield "prepare.py gives the same data twice", lambda: repeats(folder)
-    yield "the grader scores the sample submission", lambda: sample_scores(folder)
+    yield "the grader scores the sample submission, where there is one", lambda: sample_scores(folder)
     yield "no leak from features or repeated rows", lambda: audit.refuse_leaks(folder)
     if run_starter:
-        yield "starter.ipynb runs and repeats its recorded score", lambda: starter_repeats(folder)
+        recorded = "its score is the recorded one" if folder.spec.measured else "its submission gets a score"
+        yield f"starter.ipynb runs and {recorded}", lambda: starter_repeats(folder)
 
 
 def notebooks_read(folder: TaskFolder) -> None:

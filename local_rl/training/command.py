@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.markup import escape
 from rich.table import Table
 
@@ -138,7 +138,8 @@ def list_runs() -> None:
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("Run", "Model", "Updates", "Loss", "Reward", "State"):
-        table.add_column(name, justify="right" if name in ("Updates", "Loss", "Reward") else "left")
+        justify: JustifyMethod = "right" if name in ("Updates", "Loss", "Reward") else "left"
+        table.add_column(name, justify=justify, no_wrap=name == "Run")
     for folder in all_runs():
         with contextlib.suppress(MlagentError):
             table.add_row(*summary(folder).row)

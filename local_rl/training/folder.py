@@ -158,8 +158,8 @@ def find_run(name: str) -> RunFolder:
 
 
 @contextlib.contextmanager
-def only_trainer() -> Iterator[None]:
-    """One training at a time on a machine; raises TrainingError while another runs."""
+def only_trainer(run: str = "") -> Iterator[None]:
+    """One training at a time on a machine, that of `run`; raises TrainingError while another is under way."""
     folder = runs_dir()
     with said_when_full(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -168,25 +168,33 @@ def only_trainer() -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.pread(lock, 200, 0).decode(errors="replace").strip()
+            holder = _holder(lock)
             raise TrainingError(
                 f"Another training is running ({holder or 'in another process'}): pause it with "
                 "`mlagent train pause`, or wait for its end."
             ) from None
         os.ftruncate(lock, 0)
-        os.pwrite(lock, f"process {os.getpid()}\n".encode(), 0)
+        os.pwrite(lock, f"process {os.getpid()}{f', run {run}' if run else ''}\n".encode(), 0)
         yield
     finally:
         os.close(lock)
 
 
-def trainer_runs() -> bool:
-    """Whether any process of this machine trains now."""
-    try:
-        with only_trainer():
-            return False
-    except TrainingError:
-        return True
+def _holder(lock: int) -> str:
+    return os.pread(lock, 200, 0).decode(errors="replace").strip()
+
+
+def is_trained(run: str) -> bool:
+    """Whether a process of this machine trains that run now."""
+    with contextlib.suppress(OSError):
+        lock = os.open(runs_dir() / ".lock", os.O_RDONLY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _holder(lock).endswith(f", run {run}")
+        finally:
+            os.close(lock)
+    return False
 
 
 @contextlib.contextmanager

@@ -10,7 +10,9 @@ from jupyter_mlagent.training_events import (
     TrainingState,
     TrainingStateChanged,
 )
-from local_rl.training.folder import RunFolder
+from local_rl.training.folder import RunFolder, is_trained
+
+CUT_SHORT = "It was cut short; resuming goes on from its last checkpoint."
 
 
 class Summary(Record):
@@ -38,7 +40,7 @@ class Summary(Record):
 
 
 def summary(folder: RunFolder) -> Summary:
-    """A run whose process was killed counts as running until somebody resumes it or hears of its end."""
+    """A run whose process was killed counts as paused."""
     state, message, adapter = TrainingState.IDLE, "", None
     update = updates = 0
     loss = reward = None
@@ -55,6 +57,8 @@ def summary(folder: RunFolder) -> Summary:
                 state, message, adapter = event.state, event.message, event.adapter
             case _:
                 pass
+    if state is TrainingState.RUNNING and not is_trained(folder.name):
+        state, message = TrainingState.PAUSED, CUT_SHORT
     return Summary(
         name=folder.name,
         base_model=folder.facts().base_model,

@@ -37,7 +37,7 @@ def main(folder: RunFolder, send: Callable[[TrainingEvent], None]) -> int:
     """One sitting of a run, from its config or its latest checkpoint; the exit code."""
     run = Run(folder, send)
     try:
-        with only_trainer(), run.heeding_signals():
+        with only_trainer(run.folder.name), run.heeding_signals():
             folder.mend_events()
             (folder.path / CONTROL_FILE).unlink(missing_ok=True)
             _train(run)

@@ -18,11 +18,9 @@ from jupyter_mlagent.training_events import (
     TrainingStateChanged,
 )
 from local_rl.errors import TrainingError
-from local_rl.training.folder import RunFolder, all_runs, trainer_runs
-from local_rl.training.history import summary
+from local_rl.training.folder import RunFolder, all_runs
+from local_rl.training.history import CUT_SHORT, summary
 from local_rl.training.launch import TrainerProcess
-
-CUT_SHORT = "It was cut short; resuming goes on from its last checkpoint."
 
 
 class LocalTrainer:
@@ -97,7 +95,7 @@ class LocalTrainer:
         if self._said is None:
             folder = _last_run()
             self._said = folder.events() if folder is not None else []
-            if folder is not None and summary(folder).state is TrainingState.RUNNING and not trainer_runs():
+            if folder is not None and summary(folder).message == CUT_SHORT:
                 self._said.append(TrainingStateChanged(state=TrainingState.PAUSED, reason=CUT_SHORT))
         return self._said
 

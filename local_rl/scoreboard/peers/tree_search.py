@@ -1,7 +1,8 @@
 """This project's own tree search on one task, as the peers run: `python tree_search.py JOB.json`.
 
-The same model server as AIDE (`url`), the same seconds, the same grader. It begins from the starter's
-notebook; what counts is the submission that the notebook writes once the best path is in it.
+The same model server as AIDE (`url`; without one a model of the catalog in an engine of its own), the same
+seconds, the same grader. It begins from the starter's notebook; what counts is the submission that the
+notebook writes once the best path is in it.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ async def main(job_file: str) -> None:
     submission = Path(job["submission"])
     notebook = submission.with_name("notebook.ipynb")
     shutil.copyfile(job["notebook"], notebook)
-    engine = open_engine(f"{job['url']}#{job['model']}")
+    engine = open_engine(f"{job['url']}#{job['model']}" if job["url"] else job["model"])
     nodes = valid = 0
     try:
         settings = SessionSettings(allow_unguarded=True)

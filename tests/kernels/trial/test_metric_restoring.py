@@ -99,7 +99,7 @@ class Calls:
         Calls(__import__, "os"),
         [1, {"nested": Calls(os.getcwd)}],
     ],
-    ids=lambda attack: str(getattr(attack, "call", "nested"))[:40],
+    ids=lambda attack: attack.call[0].__qualname__ if isinstance(attack, Calls) else "nested",
 )
 def test_calls_are_refused(attack: Any) -> None:
     with pytest.raises(trust.NotTrustedError):

@@ -90,6 +90,16 @@ def test_a_second_trainer_is_refused_while_the_first_runs(folder: RunFolder) -> 
         pass
 
 
+def test_a_run_counts_as_running_only_while_its_process_is_there(folder: RunFolder) -> None:
+    Run(folder).tell(STARTED)
+    with only_trainer(folder.name):
+        assert summary(folder).state is TrainingState.RUNNING
+    with only_trainer("another"):
+        assert summary(folder).state is TrainingState.PAUSED
+    found = summary(folder)
+    assert found.state is TrainingState.PAUSED and "resum" in found.message
+
+
 def test_a_killed_trainer_leaves_no_lock_behind(folder: RunFolder, tmp_path: Path) -> None:
     source = (
         "from local_rl.training.folder import only_trainer\n"

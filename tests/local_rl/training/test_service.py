@@ -97,8 +97,8 @@ async def test_a_run_is_heard_from_its_start_by_all_who_listen(monkeypatch: pyte
     await trainer.start(TrainingKind.EXPLORE)
     assert await early == [STARTED, PROGRESS, DONE]
     assert await heard(trainer, 3) == [STARTED, PROGRESS, DONE]
-    assert await heard(LocalTrainer(), 3) == [STARTED, PROGRESS, DONE], "another front end, from disk"
     await ended(trainer)
+    assert await heard(LocalTrainer(), 3) == [STARTED, PROGRESS, DONE], "another front end, from disk"
 
 
 async def test_a_paused_run_is_gone_on_with_and_its_past_stays(monkeypatch: pytest.MonkeyPatch) -> None:
