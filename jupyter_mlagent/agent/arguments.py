@@ -15,7 +15,7 @@ from importlib.resources import files
 import msgspec
 
 from jupyter_mlagent.agent.names import names_of
-from jupyter_mlagent.agent.source import cell_magic, parse_cell
+from jupyter_mlagent.agent.source import Places, cell_magic, parse_cell
 from jupyter_mlagent.records import Record
 from jupyter_mlagent.reward.expressions import calls
 
@@ -90,29 +90,17 @@ def _names(call: ast.Call, taken: Parameters) -> list[str | None]:
 
 
 def _cut(code: str, call: ast.Call, names: list[str | None]) -> str:
-    source = code.encode()
-    starts = [0]
-    for line in source.split(b"\n"):
-        starts.append(starts[-1] + len(line) + 1)
-
-    def at(node: ast.expr | ast.keyword) -> int:
-        return starts[node.lineno - 1] + node.col_offset
-
-    def end(node: ast.expr | ast.keyword) -> int:
-        return starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0)
-
+    places = Places(code)
+    first_kept = next((place for place, name in enumerate(names) if name), len(names))
     kept = bool(call.args)
-    edits: list[tuple[int, int, bytes]] = []
-    for place, (keyword, name) in enumerate(zip(call.keywords, names, strict=True)):
+    for place, (keyword, name) in reversed([*enumerate(zip(call.keywords, names, strict=True))]):
+        start, end = places.start(keyword), places.end(keyword)
         if name:
-            edits.append((at(keyword), at(keyword) + len((keyword.arg or "").encode()), name.encode()))
-            kept = True
-        elif kept:
-            edits.append((source.rfind(b",", 0, at(keyword)), end(keyword), b""))
+            places.replace(start, start + len((keyword.arg or "").encode()), name)
+        elif kept or place > first_kept:
+            places.replace(places.source.rindex(b",", 0, start), end, "")
         elif place + 1 < len(call.keywords):
-            edits.append((at(keyword), at(call.keywords[place + 1]), b""))
+            places.replace(start, places.start(call.keywords[place + 1]), "")
         else:
-            edits.append((at(keyword), end(keyword), b""))
-    for start, stop, text in reversed(edits):
-        source = source[:start] + text + source[stop:]
-    return source.decode(errors="replace")
+            places.replace(start, end, "")
+    return places.text

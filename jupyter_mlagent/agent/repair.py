@@ -2,16 +2,19 @@
 arguments a class takes, fitting, the assignment that counts.
 
 Every repair is a line, an argument or a parenthesis in the cell that the person sees, or an import moved to
-its right module; nothing else is rewritten. What the model sampled stays in the journal as it was.
+its right module or left out where it names none; nothing else is rewritten. What the model sampled stays in
+the journal as it was.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from jupyter_mlagent.agent.arguments import with_known_arguments
+from jupyter_mlagent.agent.composition import with_whole_compositions
 from jupyter_mlagent.agent.families import FAMILIES
 from jupyter_mlagent.agent.import_table import HOME, import_lines, is_importable
 from jupyter_mlagent.agent.names import cell_names
@@ -21,6 +24,7 @@ from jupyter_mlagent.agent.static_check import ALWAYS_THERE
 from jupyter_mlagent.reward.expressions import called_name, calls, is_constructor
 
 _MOST_UNCLOSED = 3
+_PLACEHOLDER = re.compile(r"^from \.\.\. import .*\n?", re.MULTILINE)
 _COMPOSED = frozenset({"make_pipeline", "Pipeline", "make_column_transformer"})
 
 
@@ -43,8 +47,14 @@ def repair(code: str, known_names: Collection[str], expected: Expected | None = 
 
     Code that is not Python comes back unchanged. `known_names` are the kernel's variables.
     """
-    code = repair_imports(with_seeds(with_known_arguments(_closed(code))), known_names)
+    code = with_known_arguments(with_whole_compositions(_closed(_without_placeholders(code))))
+    code = repair_imports(with_seeds(code), known_names)
     return code if expected is None else _finish(code, expected)
+
+
+def _without_placeholders(code: str) -> str:
+    """Without the line of the reply's form that some models copy: names are imported where they are known."""
+    return _PLACEHOLDER.sub("", code) if cell_magic(code) is None else code
 
 
 def _closed(code: str) -> str:

@@ -22,6 +22,32 @@ class CellSyntaxError(ValueError):
         self.line = line
 
 
+class Places:
+    """A source that is edited at places its syntax tree names, the last place first."""
+
+    def __init__(self, text: str) -> None:
+        self.source = text.encode()
+        self._starts = [0]
+        for line in self.source.split(b"\n"):
+            self._starts.append(self._starts[-1] + len(line) + 1)
+
+    @property
+    def text(self) -> str:
+        return self.source.decode(errors="replace")
+
+    def start(self, node: ast.expr | ast.keyword) -> int:
+        """In bytes."""
+        return self._starts[node.lineno - 1] + node.col_offset
+
+    def end(self, node: ast.expr | ast.keyword) -> int:
+        """In bytes."""
+        return self._starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0)
+
+    def replace(self, start: int, end: int, text: str) -> None:
+        """What stands before `start` keeps its place."""
+        self.source = self.source[:start] + text.encode() + self.source[end:]
+
+
 def parse_cell(source: str) -> ast.Module | None:
     """The cell's syntax tree (shared: do not change it), or None where the cell is not Python."""
     try:
