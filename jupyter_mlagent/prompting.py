@@ -26,8 +26,8 @@ RESERVE_TOKENS = 32
 
 ATTEMPTS = 6
 
-PLANS_FROM = 1e9
-"""Parameters from which on a model's own plans are worth a trial."""
+PLANS_FROM = 2e9
+"""Parameters from which on a model's own plans are worth a trial (docs/experiments.md)."""
 
 
 class FittedPrompt(Record):
@@ -41,8 +41,8 @@ class FittedPrompt(Record):
 
 
 def guided_share(info: EngineInfo) -> float:
-    """Of the replies that are given a plan. Models below a billion parameters have none of their own: they
-    repeat the reply's form ("<one sentence>"), unless an adapter taught them to.
+    """Of the replies that are given a plan. Small models have none of their own: they repeat the reply's form
+    or the request ("Train a better model"), unless an adapter taught them to.
     """
     size = parameters_of(info.model)
     return 1.0 if size is not None and size < PLANS_FROM and info.adapter is None else GUIDED

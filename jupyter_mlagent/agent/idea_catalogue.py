@@ -46,6 +46,13 @@ members = [
     ("linear", make_pipeline(StandardScaler(), RidgeCV())),
 ]
 """
+_SPACE = """\
+space = {{
+    "learning_rate": [0.03, 0.06, 0.1, 0.2],
+    "max_leaf_nodes": [7, 15, 31, 63],
+    "l2_regularization": [0.0, 1.0, 10.0],
+}}
+"""
 _JOINED = """\
 members = [
     ("now", clone({model})),
@@ -208,9 +215,10 @@ _TUNING = (
     Idea(
         "tuning",
         1.5,
-        "Search the parameters of a HistGradientBoosting{kind}(max_iter=150) with "
-        "RandomizedSearchCV(n_iter=4, cv=3)",
+        "Search the parameters of a booster: "
+        "RandomizedSearchCV(HistGradientBoosting{kind}(max_iter=150), space, n_iter=4, cv=3)",
         draft=False,
+        opening=_SPACE,
     ),
     Idea(
         "tuning",

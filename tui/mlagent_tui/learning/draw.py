@@ -125,4 +125,4 @@ def duration(seconds: float) -> str:
 
 
 def gigabytes(size: int) -> str:
-    return f"{size / 2**30:.1f} GB"
+    return f"{size / 1e9:.1f} GB"

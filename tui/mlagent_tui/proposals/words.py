@@ -100,4 +100,4 @@ def effects_lines(effects: SideEffects) -> list[Content]:
 
 
 def megabytes(size: int) -> str:
-    return f"{size / 2**20:.0f} MB" if size < 2**30 else f"{size / 2**30:.1f} GB"
+    return f"{size / 1e6:.0f} MB" if size < 1e9 else f"{size / 1e9:.1f} GB"
