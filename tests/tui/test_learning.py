@@ -123,8 +123,8 @@ async def test_progress_is_shown_as_it_comes_and_can_be_paused(opened, trainer) 
                     kl=0.01,
                     entropy=1.5,
                     acceptance=0.9,
-                    memory_bytes=5 << 30,
-                    memory_limit_bytes=8 << 30,
+                    memory_bytes=5_000_000_000,
+                    memory_limit_bytes=8_000_000_000,
                     seconds_left=3725,
                 )
             )
