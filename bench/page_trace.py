@@ -25,8 +25,6 @@ class PageTrace:
     tasks: list[float] = field(default_factory=list)
     ours: list[float] = field(default_factory=list)
     """Of each of these tasks, how long code of the extension was running or waited for what it called."""
-    whole: float = 0.0
-    """How long code of the extension ran in all tasks."""
 
 
 @contextmanager
@@ -41,7 +39,6 @@ def traced(browser: Any, page: Any) -> Iterator[PageTrace]:
 def _read(events: list[dict[str, Any]], found: PageTrace) -> None:
     samples = sorted(_samples(events))
     thread = _main_thread(events)
-    found.whole = sum(length for _, length in samples) / 1000
     for event in events:
         if event.get("name") != "RunTask" or (event["pid"], event["tid"]) != thread:
             continue

@@ -36,6 +36,11 @@ def parameters() -> dict[str, Parameters]:
     return msgspec.json.decode(data, type=dict[str, Parameters])
 
 
+def class_name(call: ast.Call) -> str:
+    """The bare name that is called; empty where it is an attribute or an expression."""
+    return call.func.id if isinstance(call.func, ast.Name) else ""
+
+
 def with_known_arguments(code: str) -> str:
     """The cell with such arguments renamed or left out; code that is not plain Python comes back as it is."""
     if cell_magic(code) is not None:
@@ -53,7 +58,7 @@ def _mended(code: str, module: ast.Module) -> str | None:
     """With the first call mended that needs it; None where none does, or the source cannot be cut there."""
     own = names_of(code)
     for place, call in enumerate(calls(module)):
-        name = call.func.id if isinstance(call.func, ast.Name) else ""
+        name = class_name(call)
         taken = parameters().get(name)
         if taken is None or (name in own.bound and name not in own.imported):
             continue

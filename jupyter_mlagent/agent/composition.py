@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 
-from jupyter_mlagent.agent.arguments import Parameters, parameters
+from jupyter_mlagent.agent.arguments import Parameters, class_name, parameters
 from jupyter_mlagent.agent.source import Places, cell_magic, parse_cell
 from jupyter_mlagent.reward.expressions import called_name, calls
 
@@ -46,7 +46,7 @@ def _with_members(code: str, module: ast.Module) -> str | None:
         and _are_members(statement.value)
     ]
     for call in calls(module) if members else []:
-        taken = parameters().get(_class_name(call))
+        taken = parameters().get(class_name(call))
         if taken is None or taken.positional[:1] != ("estimators",) or call.args:
             continue
         if all(keyword.arg not in ("estimators", None) for keyword in call.keywords):
@@ -76,7 +76,7 @@ def _with_step_arguments(code: str, module: ast.Module) -> str | None:
     """With the first pipeline's argument moved or left out that is not its own; None where there is none."""
     for call in calls(module):
         step = call.args[-1] if called_name(call) == "make_pipeline" and call.args else None
-        taken = parameters().get(_class_name(step)) if isinstance(step, ast.Call) else None
+        taken = parameters().get(class_name(step)) if isinstance(step, ast.Call) else None
         if taken is None or not isinstance(step, ast.Call):
             continue
         for keyword in call.keywords:
@@ -95,7 +95,3 @@ def _moved(code: str, keyword: ast.keyword, step: ast.Call, taken: Parameters) -
         closed = places.end(step) - 1
         places.replace(closed, closed, f", {written}" if step.args or step.keywords else written)
     return places.text
-
-
-def _class_name(call: ast.Call) -> str:
-    return call.func.id if isinstance(call.func, ast.Name) else ""
