@@ -49,7 +49,8 @@ def _run(
 ) -> tuple[Message, Message]:
     """(how the metric will be read, how the cell ended)."""
     job.request({"do": "cell", "spec": spec.to_json(), "shuffle_seed": seed})
-    planned = workshop.wait_for(job, "planned", time.monotonic() + spec.limits.metric_seconds)
+    # What the cell prints may come in one piece with the plan.
+    planned = workshop.wait_for(job, "planned", time.monotonic() + spec.limits.metric_seconds, show=show)
     return planned or {}, workshop.follow_cell(job, spec.limits.seconds, show=show)
 
 

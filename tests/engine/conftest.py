@@ -28,6 +28,12 @@ settings.register_profile("no-deadline", deadline=None)
 settings.load_profile("no-deadline")
 
 
+@pytest.fixture(autouse=True)
+def hub_not_forbidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests of training that ran in this process before may have forbidden the hub."""
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+
+
 def model_file(name: str) -> Path:
     try:
         return resolve(name).path

@@ -117,7 +117,6 @@ def hub(models: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     hub.endpoint = f"http://127.0.0.1:{server.server_port}"
     monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield hub
