@@ -14,6 +14,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from jupyter_mlagent.agent.arguments import with_known_arguments
+from jupyter_mlagent.agent.attributes import with_own_attributes
 from jupyter_mlagent.agent.composition import with_whole_compositions
 from jupyter_mlagent.agent.families import FAMILIES
 from jupyter_mlagent.agent.import_table import HOME, import_lines, is_importable
@@ -48,7 +49,7 @@ def repair(code: str, known_names: Collection[str], expected: Expected | None = 
     Code that is not Python comes back unchanged. `known_names` are the kernel's variables.
     """
     code = with_known_arguments(with_whole_compositions(_closed(_without_placeholders(code))))
-    code = repair_imports(with_seeds(code), known_names)
+    code = repair_imports(with_seeds(with_own_attributes(code)), known_names)
     return code if expected is None else _finish(code, expected)
 
 

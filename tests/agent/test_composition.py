@@ -57,3 +57,14 @@ def test_everything_else_stays_as_it_is(code: str) -> None:
 def test_a_placeholder_copied_from_the_form_is_left_out(line: str) -> None:
     mended = "from sklearn.svm import SVC\nm = SVC().fit(X, y)"
     assert repair(f"{line}\nm = SVC().fit(X, y)", ["X", "y"]) == mended
+
+
+def test_a_class_that_the_cell_defines_itself_is_left_alone() -> None:
+    code = """
+class VotingClassifier:
+    pass
+
+members = [("a", SVC()), ("b", Ridge())]
+model = VotingClassifier()
+""".strip()
+    assert with_whole_compositions(code) == code

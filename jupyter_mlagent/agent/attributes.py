@@ -1,0 +1,68 @@
+"""What only a search has is not asked of a model that is none: `pipeline.best_estimator_` is the pipeline.
+
+Small models end a cell as they saw cells with a grid search end, also where they made no search.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from jupyter_mlagent.agent.arguments import parameters
+from jupyter_mlagent.agent.names import names_of
+from jupyter_mlagent.agent.source import Places, cell_magic, parse_cell
+from jupyter_mlagent.reward.expressions import called_name
+
+_PIPELINES = frozenset({"make_pipeline", "Pipeline"})
+_MOST = 20
+"""Mendings of one cell."""
+
+
+def with_own_attributes(code: str) -> str:
+    """The cell with such an attribute left out; code that is not plain Python comes back as it is."""
+    if cell_magic(code) is not None or ".best_estimator_" not in code:
+        return code
+    for _ in range(_MOST):
+        module = parse_cell(code)
+        found = None if module is None else _first(module, code)
+        if found is None:
+            return code
+        places = Places(code)
+        places.replace(places.end(found.value), places.end(found), "")
+        if parse_cell(places.text) is None:
+            return code
+        code = places.text
+    return code
+
+
+def _first(module: ast.Module, code: str) -> ast.Attribute | None:
+    own = names_of(code)
+    defined = own.bound.keys() - own.imported
+    made = _made(module)
+    for node in ast.walk(module):
+        match node:
+            case ast.Attribute(value=ast.Name(id=name), attr="best_estimator_") if name in made:
+                if all(_is_no_search(value, defined) for value in made[name]):
+                    return node
+    return None
+
+
+def _made(module: ast.Module) -> dict[str, list[ast.expr]]:
+    """What each name of the cell is bound to by plain assignments, in whatever block."""
+    made: dict[str, list[ast.expr]] = {}
+    for node in ast.walk(module):
+        match node:
+            case ast.Assign(targets=targets, value=value):
+                for target in targets:
+                    if isinstance(target, ast.Name):
+                        made.setdefault(target.id, []).append(value)
+    return made
+
+
+def _is_no_search(value: ast.expr, defined: set[str]) -> bool:
+    match value:
+        case ast.Call(func=ast.Attribute(value=inner, attr="fit" | "set_params")):
+            return _is_no_search(inner, defined)
+        case ast.Call(func=ast.Name(id=name)):
+            is_known = name in _PIPELINES or name in parameters()
+            return is_known and name not in defined and not (called_name(value) or "").endswith("SearchCV")
+    return False
