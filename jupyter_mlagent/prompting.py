@@ -42,10 +42,10 @@ class FittedPrompt(Record):
 
 def guided_share(info: EngineInfo) -> float:
     """Of the replies that are given a plan. Small models have none of their own: they repeat the reply's form
-    or the request ("Train a better model"), unless an adapter taught them to.
+    or the request ("Train a better model"), and with an adapter the boosters it learned.
     """
     size = parameters_of(info.model)
-    return 1.0 if size is not None and size < PLANS_FROM and info.adapter is None else GUIDED
+    return 1.0 if size is not None and size < PLANS_FROM else GUIDED
 
 
 def estimate_tokens(text: str) -> int:
