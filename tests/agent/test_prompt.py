@@ -230,7 +230,7 @@ def test_every_reply_has_a_start_of_its_own_and_all_begin_alike() -> None:
 
 @pytest.mark.parametrize(
     ("model", "adapter", "own"),
-    [("qwen2.5-coder-1.5b", None, 0), ("qwen2.5-coder-0.5b", "a.gguf", 2), ("qwen2.5-coder-7b", None, 2)],
+    [("qwen2.5-coder-1.5b", None, 0), ("qwen2.5-coder-0.5b", "a.gguf", 0), ("qwen2.5-coder-7b", None, 2)],
 )
 def test_a_small_model_is_given_every_plan(model: str, adapter: str | None, own: int) -> None:
     share = guided_share(EngineInfo(model=model, context_tokens=4096, adapter=adapter))
