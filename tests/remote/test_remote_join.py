@@ -49,7 +49,8 @@ async def test_a_wrong_token_is_a_sentence(client: Server) -> None:
 
 async def test_a_cell_runs_in_the_servers_kernel_and_shows_all_it_prints(joined: Any) -> None:
     async with joined() as workbench:
-        text = "import sys\nfor n in range(2_000): print(n)\nsys.stdout.flush()\nprint('oh', file=sys.stderr)\n1 + 1"
+        text = "import sys\nfor n in range(2_000): print(n)\nsys.stdout.flush()\n"
+        text += "print('oh', file=sys.stderr)\n1 + 1"
         cell_id = workbench.notebook.insert_after(None, text)
         run = await workbench.run_cell(cell_id)
     kinds = [(output["output_type"], output.get("name")) for output in run.outputs]
