@@ -14,7 +14,7 @@ from importlib.resources import files
 
 import msgspec
 
-from jupyter_mlagent.agent.names import names_of
+from jupyter_mlagent.agent.names import CellNames, names_of
 from jupyter_mlagent.agent.source import Places, cell_magic, parse_cell
 from jupyter_mlagent.records import Record
 from jupyter_mlagent.reward.expressions import calls
@@ -41,6 +41,16 @@ def class_name(call: ast.Call) -> str:
     return call.func.id if isinstance(call.func, ast.Name) else ""
 
 
+def taken_by(call: ast.Call, own: CellNames) -> Parameters | None:
+    """What the class of scikit-learn that is called takes; None for others, and for the cell's own class of
+    that name.
+
+    `own`: the names of the cell.
+    """
+    name = class_name(call)
+    return None if own.defines(name) else parameters().get(name)
+
+
 def with_known_arguments(code: str) -> str:
     """The cell with such arguments renamed or left out; code that is not plain Python comes back as it is."""
     if cell_magic(code) is not None:
@@ -58,9 +68,8 @@ def _mended(code: str, module: ast.Module) -> str | None:
     """With the first call mended that needs it; None where none does, or the source cannot be cut there."""
     own = names_of(code)
     for place, call in enumerate(calls(module)):
-        name = class_name(call)
-        taken = parameters().get(name)
-        if taken is None or (name in own.bound and name not in own.imported):
+        taken = taken_by(call, own)
+        if taken is None:
             continue
         names = _names(call, taken)
         if names == [keyword.arg for keyword in call.keywords]:

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import ast
 
-from jupyter_mlagent.agent.arguments import parameters
-from jupyter_mlagent.agent.names import names_of
+from jupyter_mlagent.agent.arguments import class_name, taken_by
+from jupyter_mlagent.agent.names import CellNames, names_of
 from jupyter_mlagent.agent.source import Places, cell_magic, parse_cell
-from jupyter_mlagent.reward.expressions import called_name
 
-_PIPELINES = frozenset({"make_pipeline", "Pipeline"})
 _MOST = 20
 """Mendings of one cell."""
 
@@ -36,12 +34,11 @@ def with_own_attributes(code: str) -> str:
 
 def _first(module: ast.Module, code: str) -> ast.Attribute | None:
     own = names_of(code)
-    defined = own.bound.keys() - own.imported
     made = _made(module)
     for node in ast.walk(module):
         match node:
             case ast.Attribute(value=ast.Name(id=name), attr="best_estimator_") if name in made:
-                if all(_is_no_search(value, defined) for value in made[name]):
+                if all(_is_no_search(value, own) for value in made[name]):
                     return node
     return None
 
@@ -58,11 +55,12 @@ def _made(module: ast.Module) -> dict[str, list[ast.expr]]:
     return made
 
 
-def _is_no_search(value: ast.expr, defined: set[str]) -> bool:
+def _is_no_search(value: ast.expr, own: CellNames) -> bool:
     match value:
         case ast.Call(func=ast.Attribute(value=inner, attr="fit" | "set_params")):
-            return _is_no_search(inner, defined)
-        case ast.Call(func=ast.Name(id=name)):
-            is_known = name in _PIPELINES or name in parameters()
-            return is_known and name not in defined and not (called_name(value) or "").endswith("SearchCV")
+            return _is_no_search(inner, own)
+        case ast.Call():
+            name = class_name(value)
+            known = taken_by(value, own) is not None or (name == "make_pipeline" and not own.defines(name))
+            return known and not name.endswith("SearchCV")
     return False

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 
-from jupyter_mlagent.agent.arguments import Parameters, class_name, parameters
+from jupyter_mlagent.agent.arguments import Parameters, taken_by
 from jupyter_mlagent.agent.names import names_of
 from jupyter_mlagent.agent.source import Places, cell_magic, parse_cell
 from jupyter_mlagent.reward.expressions import called_name, calls
@@ -46,8 +46,9 @@ def _with_members(code: str, module: ast.Module) -> str | None:
         and isinstance(statement.targets[0], ast.Name)
         and _are_members(statement.value)
     ]
+    own = names_of(code)
     for call in calls(module) if members else []:
-        taken = _taken(code, call)
+        taken = taken_by(call, own)
         if taken is None or taken.positional[:1] != ("estimators",) or call.args:
             continue
         if all(keyword.arg not in ("estimators", None) for keyword in call.keywords):
@@ -56,12 +57,6 @@ def _with_members(code: str, module: ast.Module) -> str | None:
             places.replace(opened, opened, members[-1] + (", " if call.keywords else ""))
             return places.text
     return None
-
-
-def _taken(code: str, call: ast.Call) -> Parameters | None:
-    """What a class of scikit-learn takes; None for others, as the cell's own of that name."""
-    own, name = names_of(code), class_name(call)
-    return None if name in own.bound and name not in own.imported else parameters().get(name)
 
 
 def _are_members(value: ast.expr) -> bool:
@@ -81,9 +76,10 @@ def _are_members(value: ast.expr) -> bool:
 
 def _with_step_arguments(code: str, module: ast.Module) -> str | None:
     """With the first pipeline's argument moved or left out that is not its own; None where there is none."""
+    own = names_of(code)
     for call in calls(module):
         step = call.args[-1] if called_name(call) == "make_pipeline" and call.args else None
-        taken = _taken(code, step) if isinstance(step, ast.Call) else None
+        taken = taken_by(step, own) if isinstance(step, ast.Call) else None
         if taken is None or not isinstance(step, ast.Call):
             continue
         for keyword in call.keywords:

@@ -35,6 +35,10 @@ class CellNames:
     """Those of them that import statements bind, also inside functions."""
     star_imports: bool = False
 
+    def defines(self, name: str) -> bool:
+        """Whether the cell binds it to something of its own, not by an import."""
+        return name in self.bound and name not in self.imported
+
 
 def cell_names(module: ast.Module) -> CellNames:
     """What the cell binds in, and reads from, the notebook's namespace."""
