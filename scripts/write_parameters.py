@@ -1,4 +1,4 @@
-"""Writes what scikit-learn's classes are constructed with, for `agent/arguments.py`."""
+"""Writes what scikit-learn's classes are constructed with and good for, for `agent/arguments.py`."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ for name, estimator in all_estimators():
     parameters = list(inspect.signature(estimator.__init__).parameters.values())[1:]
     if all(parameter.kind in KINDS.values() for parameter in parameters):
         found[name] = {key: [p.name for p in parameters if p.kind is kind] for key, kind in KINDS.items()}
+        found[name] |= {
+            does: True
+            for does, method in (("predicts", "predict"), ("transforms", "transform"))
+            if hasattr(estimator, method)
+        }
 
 lines = [f"{json.dumps(name)}: {json.dumps(found[name])}" for name in sorted(found)]
 target = Path(__file__).parents[1] / "jupyter_mlagent" / "agent" / "sklearn_parameters.json"

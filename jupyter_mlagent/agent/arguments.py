@@ -27,11 +27,13 @@ _RENAMED = {"base_estimator": "estimator", "sparse": "sparse_output"}
 class Parameters(Record):
     positional: tuple[str, ...]
     keyword: tuple[str, ...]
+    predicts: bool = False
+    transforms: bool = False
 
 
 @cache
 def parameters() -> dict[str, Parameters]:
-    """Class name -> what it takes, as of scikit-learn 1.9."""
+    """Class name -> what it takes and has methods for, as of scikit-learn 1.9."""
     data = files("jupyter_mlagent.agent").joinpath("sklearn_parameters.json").read_bytes()
     return msgspec.json.decode(data, type=dict[str, Parameters])
 

@@ -44,7 +44,7 @@ def _with_members(code: str, module: ast.Module) -> str | None:
         for statement in module.body
         if isinstance(statement, ast.Assign)
         and isinstance(statement.targets[0], ast.Name)
-        and _are_members(statement.value)
+        and are_members(statement.value)
     ]
     own = names_of(code)
     for call in calls(module) if members else []:
@@ -59,7 +59,7 @@ def _with_members(code: str, module: ast.Module) -> str | None:
     return None
 
 
-def _are_members(value: ast.expr) -> bool:
+def are_members(value: ast.expr) -> bool:
     """Whether it is a list of two or more (name, estimator) pairs."""
     return (
         isinstance(value, ast.List)

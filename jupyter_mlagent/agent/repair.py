@@ -1,9 +1,9 @@
 """Mend what small models forget in an otherwise sound cell: imports, seeds, a last parenthesis, what
 arguments a class takes, fitting, the assignment that counts.
 
-Every repair is a line, an argument or a parenthesis in the cell that the person sees, or an import moved to
-its right module or left out where it names none; nothing else is rewritten. What the model sampled stays in
-the journal as it was.
+Every repair is a line, an argument, a pipeline's step or a parenthesis in the cell that the person sees, or
+an import moved to its right module or left out where it names none; nothing else is rewritten. What the
+model sampled stays in the journal as it was.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from jupyter_mlagent.agent.composition import with_whole_compositions
 from jupyter_mlagent.agent.families import FAMILIES
 from jupyter_mlagent.agent.import_table import HOME, import_lines, is_importable
 from jupyter_mlagent.agent.names import cell_names
+from jupyter_mlagent.agent.pipeline_steps import with_one_model
 from jupyter_mlagent.agent.seeding import with_seeds
 from jupyter_mlagent.agent.source import cell_magic, parse_cell
 from jupyter_mlagent.agent.static_check import ALWAYS_THERE
@@ -48,7 +49,8 @@ def repair(code: str, known_names: Collection[str], expected: Expected | None = 
 
     Code that is not Python comes back unchanged. `known_names` are the kernel's variables.
     """
-    code = with_known_arguments(with_whole_compositions(_closed(_without_placeholders(code))))
+    code = with_one_model(_closed(_without_placeholders(code)), known_names)
+    code = with_known_arguments(with_whole_compositions(code))
     code = repair_imports(with_seeds(with_own_attributes(code)), known_names)
     return code if expected is None else _finish(code, expected)
 
