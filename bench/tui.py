@@ -29,6 +29,8 @@ from typing import Any
 
 import psutil
 
+from mlagent_tui.launch import FRAMES
+
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests" / "tui"))
 
@@ -186,7 +188,7 @@ async def stream_proposals(hear: Any) -> None:
 
 
 async def key_latency(path: Path) -> tuple[Typist, int]:
-    """Keys with their times, and how many lines were printed meanwhile."""
+    """Keys with their times, and how many lines were printed meanwhile. At the frame rate of the app."""
     from script import ScriptedCore, until
 
     from jupyter_mlagent.settings import SessionSettings
@@ -248,6 +250,8 @@ def show(name: str, value: float, limit: float, unit: str) -> None:
 
 
 def main() -> None:
+    # Before the first import of Textual, as in the program itself.
+    os.environ.setdefault("TEXTUAL_FPS", FRAMES)
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         path = notebook_of(500, home)

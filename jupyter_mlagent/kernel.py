@@ -69,11 +69,12 @@ class LocalKernel:
         await asyncio.shield(self.shutdown())
 
     async def start(self) -> None:
-        from nbclient import NotebookClient
         from nbformat.v4 import new_notebook
 
+        from jupyter_mlagent.printing_client import PrintingClient
+
         check_kernelspec(self.kernelspec)
-        self._client = NotebookClient(
+        self._client = PrintingClient(
             new_notebook(),
             kernel_name=self.kernelspec,
             timeout=None,

@@ -12,7 +12,7 @@ from mlagent_tui.plain import HANDLER, look_alike
 
 @pytest.mark.parametrize(
     ("text", "shown"),
-    [("│ a → b ─┐", "| a > b -+"), ("Größe", "Grosse"), ("日本", "????"), ("⠹ ✓ ★", "- + *")],
+    [("│ a → b ─┐", "| a > b -+"), ("Größe", "Grosse"), ("日本", "????"), ("👍🏻", "??"), ("⠹ ✓ ★", "- + *")],
 )
 def test_what_ascii_lacks_is_replaced(text: str, shown: str) -> None:
     wanted = shown.replace("ss", "?") if "ß" in text else shown

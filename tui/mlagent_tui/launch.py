@@ -5,6 +5,7 @@ Imports stand in the functions here: each of them is time in which the screen wo
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,11 @@ from mlagent_tui.plain import write_look_alikes
 
 if TYPE_CHECKING:
     from mlagent_tui.app import MlagentApp
+
+
+FRAMES = "120"
+"""A second, at most. At Textual's 60, a frame that takes longer than a sixtieth on a busy machine makes the
+next one skip its turn, and a key waits two turns for the frame that shows it."""
 
 
 def launch(
@@ -35,6 +41,7 @@ def launch(
         from jupyter_mlagent.notebook.read import read_bytes
 
         read_bytes(path)
+    os.environ.setdefault("TEXTUAL_FPS", FRAMES)
     write_look_alikes()
     curtain = Curtain()
     try:

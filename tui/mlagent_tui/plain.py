@@ -43,7 +43,10 @@ def look_alike(character: str) -> str:
     letter = unicodedata.normalize("NFKD", character)[:1]
     if letter.isascii() and letter.isprintable() and letter:
         return letter
-    return "??" if unicodedata.east_asian_width(character) in "WF" else "?"
+    # Not at the top: the screen is still empty when this module is imported.
+    from rich.cells import cell_len
+
+    return "?" * cell_len(character)
 
 
 def _handle(error: UnicodeError) -> tuple[str, int]:

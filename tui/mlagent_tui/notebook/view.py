@@ -18,6 +18,7 @@ from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.timer import Timer
 from textual.visual import Visual
 
 from mlagent_tui.notebook.cell_paint import GUTTER, estimated_rows, sections_of
@@ -25,8 +26,9 @@ from mlagent_tui.notebook.face import Activity, CellFace
 from mlagent_tui.notebook.layout import RowLayout
 from mlagent_tui.notebook.section import Section
 
-PAINT_SLICE, PAINT_PAUSE = 0.006, 0.02
-"""Seconds of painting ahead, and between two slices of it for whatever else is to be done."""
+PAINT_SLICE, PAINT_PAUSE, PAINT_REST = 0.006, 0.02, 0.15
+"""Seconds of painting ahead, between two slices of it for whatever else is to be done, and after the last
+movement before it begins: the frame that shows the movement comes first."""
 NEAR = 24
 """Cells before and behind what is in sight that are painted ahead."""
 MOST_PAINTED = 160
@@ -79,6 +81,7 @@ class NotebookView(ScrollView, can_focus=True):
         self._rows = RowLayout()
         self._painted: dict[str, tuple[CellFace, int, list[Strip]]] = {}
         self._ahead: Iterator[int] = iter(())
+        self._painter: Timer | None = None
 
     # -- what to show
 
@@ -266,7 +269,9 @@ class NotebookView(ScrollView, can_focus=True):
         seen = self._rows.blocks_between(top, top + self.size.height)
         near = range(max(0, seen.start - NEAR), min(len(self.faces), seen.stop + NEAR))
         self._ahead = iter(near)
-        self.call_later(self._paint_ahead)
+        if self._painter is not None:
+            self._painter.stop()
+        self._painter = self.set_timer(PAINT_REST, self._paint_ahead)
 
     def _paint_ahead(self) -> None:
         began = time.perf_counter()
@@ -274,7 +279,7 @@ class NotebookView(ScrollView, can_focus=True):
             if block < len(self.faces):
                 self._correct(block)
             if time.perf_counter() - began > PAINT_SLICE:
-                self.set_timer(PAINT_PAUSE, self._paint_ahead)
+                self._painter = self.set_timer(PAINT_PAUSE, self._paint_ahead)
                 return
 
     def _strips(self, block: int) -> list[Strip]:
