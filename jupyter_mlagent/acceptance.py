@@ -33,13 +33,14 @@ class Outcome(Record):
     message: str
 
 
-def anchor_for(state: State, operator: Operator, focus_cell_id: str | None) -> Anchor:
+def anchor_for(state: State, operator: Operator) -> Anchor:
     """After the focused (or last) cell; a repair takes the failing cell's place."""
-    focused = next((cell for cell in state.cells if cell.id == focus_cell_id), None)
-    failing = next((cell for cell in reversed(state.cells) if cell.errored), None)
+    last = state.last_code_cell
+    raised = (cell for cell in reversed(state.cells) if cell.errored)
+    failing = last if last is not None and last.errored else next(raised, None)
     if operator is Operator.DEBUG and failing is not None:
         return Anchor(cell_id=failing.id, source_hash=source_hash(failing.source), replaces=True)
-    cell = focused or state.last_code_cell
+    cell = state.focused or last
     if cell is None:
         return Anchor(cell_id="", source_hash=source_hash(""))
     return Anchor(cell_id=cell.id, source_hash=source_hash(cell.source))

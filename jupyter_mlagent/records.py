@@ -94,6 +94,11 @@ class Cell(Record):
     def errored(self) -> bool:
         return any(output.get("output_type") == "error" for output in self.outputs)
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether it raised because somebody stopped it."""
+        return any(output.get("ename") == "KeyboardInterrupt" for output in self.outputs)
+
 
 class Variable(Record):
     """One variable of the kernel, as the probe saw it."""
@@ -114,12 +119,20 @@ class State(Record):
     cells: tuple[Cell, ...]
     variables: tuple[Variable, ...] = ()
     metric_value: float | None = None
+    focus: str | None = None
+    """Id of the cell that the person is at, where there is a person."""
+
+    @property
+    def focused(self) -> Cell | None:
+        return next((cell for cell in self.cells if cell.id == self.focus), None)
 
     @property
     def last_code_cell(self) -> Cell | None:
-        return next(
-            (cell for cell in reversed(self.cells) if cell.kind == "code" and cell.source.strip()), None
-        )
+        """What the next cell follows: the focused cell or the nearest above it that is code; without a focus
+        the notebook's last."""
+        focused = self.focused
+        above = self.cells if focused is None else self.cells[: self.cells.index(focused) + 1]
+        return next((cell for cell in reversed(above) if cell.kind == "code" and cell.source.strip()), None)
 
 
 class Anchor(Record):

@@ -88,11 +88,15 @@ class Suggestion:
         self.request_id = uuid.uuid4().hex[:12]
         self.task = task
         self.state = State(
-            notebook=notebook, cells=cells, variables=probe.variables, metric_value=metric_before
+            notebook=notebook,
+            cells=cells,
+            variables=probe.variables,
+            metric_value=metric_before,
+            focus=focus_cell_id,
         )
         self.operator = operator or choose_operator(self.state, task, history)
         self._memory = memory
-        self._anchor = anchor_for(self.state, self.operator, focus_cell_id)
+        self._anchor = anchor_for(self.state, self.operator)
         self._engine = engine
         self._trials = trials
         self._settings = settings

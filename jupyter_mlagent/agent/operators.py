@@ -12,13 +12,14 @@ STALL = 2
 
 
 def choose_operator(state: State, task: Task, history: Sequence[tuple[Operator, bool]] = ()) -> Operator:
-    """Debug when the last code cell raised; draft while there is no model or no metric; else improve.
+    """Debug when the last code cell raised and was not stopped by hand; draft while there is no model or no
+    metric; else improve.
 
     `history` holds this session's earlier steps, oldest first, as (operator, whether the metric got better):
     after `STALL` improve steps without a gain comes one draft.
     """
     last = state.last_code_cell
-    if last is not None and last.errored:
+    if last is not None and last.errored and not last.interrupted:
         return Operator.DEBUG
     if task.metric is None or state.metric_value is None or not has_model(state):
         return Operator.DRAFT

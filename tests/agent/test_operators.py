@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
+from jupyter_mlagent.acceptance import anchor_for
 from jupyter_mlagent.agent.families import classify, describe
 from jupyter_mlagent.agent.memory import MemoryEntry, remember, render_entry
 from jupyter_mlagent.agent.operators import STALL, choose_operator
@@ -33,6 +35,26 @@ def test_a_failed_cell_further_up_or_an_empty_cell_below_changes_nothing() -> No
 
     assert choose_operator(early, TASK) is Operator.IMPROVE
     assert choose_operator(below, TASK) is Operator.DEBUG
+
+
+def test_what_counts_is_the_cell_that_the_person_is_at() -> None:
+    failing = code("model.fit(X, y)", FAILED)
+    whole = state(*CELLS, failing, note("later"))
+
+    above = msgspec.structs.replace(whole, focus=CELLS[-1].id)
+    assert above.last_code_cell == CELLS[-1]
+    assert choose_operator(above, TASK) is Operator.IMPROVE
+    assert anchor_for(above, Operator.IMPROVE).cell_id == CELLS[-1].id
+
+    below = msgspec.structs.replace(whole, focus=whole.cells[-1].id)
+    assert choose_operator(below, TASK) is Operator.DEBUG
+    assert anchor_for(below, Operator.DEBUG) == Anchor(failing.id, source_hash(failing.source), replaces=True)
+    assert anchor_for(below, Operator.IMPROVE).cell_id == whole.cells[-1].id
+
+
+def test_a_cell_that_was_stopped_by_hand_is_not_repaired() -> None:
+    stopped = code("train_for_hours()", raised("KeyboardInterrupt", ""))
+    assert choose_operator(state(*CELLS, stopped), TASK) is Operator.IMPROVE
 
 
 def test_without_metric_value_or_model_a_first_approach_is_drafted() -> None:
