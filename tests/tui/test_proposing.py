@@ -12,6 +12,7 @@ from jupyter_mlagent.records import Verdict
 from mlagent_tui.dialogs.metric import MetricScreen
 from mlagent_tui.notebook.editor import ProposalEditor
 from mlagent_tui.proposals.board import Phase, Stage
+from mlagent_tui.proposals.words import result_content
 
 
 async def proposed(app, pilot, *keys):
@@ -85,13 +86,14 @@ async def test_capital_a_puts_it_in_without_running_it(opened, core) -> None:
 
 async def test_u_takes_an_accepted_step_out_again(opened) -> None:
     async with opened() as (app, pilot):
-        await proposed(app, pilot)
+        board = await proposed(app, pilot)
         before = [face.source for face in app.desk.faces]
         await pilot.press("a")
         await until(pilot, lambda: app.desk.status.metric_value == 0.9532)
         await pilot.press("u")
         await pilot.pause()
         assert [face.source for face in app.desk.faces] == before
+        assert result_content(board.shown[0], None).plain == "taken back"
 
 
 async def test_e_accepts_what_the_person_made_of_it(opened, core) -> None:

@@ -6,7 +6,7 @@ import pytest
 from script import until
 from textual.binding import Binding
 from textual.command import CommandPalette
-from textual.widgets import Input
+from textual.widgets import Checkbox, Input
 
 from jupyter_mlagent.errors import MlagentError
 from mlagent_tui.app import MlagentApp
@@ -47,6 +47,12 @@ async def test_the_settings_screen_refuses_nonsense_and_keeps_the_rest(opened) -
         app.screen.query_one("#candidates", Input).value = "many"
         await pilot.press("ctrl+s")
         assert isinstance(app.screen, SettingsScreen)
+        box = app.screen.query_one("#allow_unguarded", Checkbox)
+        assert str(box.label) == "off"
+        box.toggle()
+        await pilot.pause()
+        assert str(box.label) == "on"
+        box.toggle()
         app.screen.query_one("#candidates", Input).value = "7"
         await pilot.press("ctrl+s")
         await until(pilot, lambda: not isinstance(app.screen, SettingsScreen))

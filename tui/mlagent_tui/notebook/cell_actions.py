@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from jupyter_mlagent.errors import MlagentError
 from jupyter_mlagent.notebook.write import NotebookChangedError
 from mlagent_tui.desk.events import CellsChanged, Said, StatusChanged
+from mlagent_tui.desk.status import KernelState
 from mlagent_tui.deskscreen import DeskScreen
 from mlagent_tui.dialogs.choice import Answer, ChoiceScreen
 from mlagent_tui.notebook.face import CellFace
@@ -63,6 +64,9 @@ class CellActions(DeskScreen):
             if answer == "restart":
                 self.attempt(self._restart())
 
+        if self.desk.status.kernel in (KernelState.DEAD, KernelState.ABSENT):
+            self.attempt(self._restart())
+            return
         question = "Restart the kernel?"
         answers = [Answer("r", "Restart", "restart", danger=True), Answer("c", "Cancel", "cancel")]
         self.app.push_screen(

@@ -49,6 +49,8 @@ class Row:
     outputs: list[dict[str, Any]] = field(default_factory=list)
     """Of the trial, live while it runs."""
     verdict: Verdict | None = None
+    undone: bool = False
+    """The accepted cell was taken out of the notebook again."""
 
     @property
     def id(self) -> str:

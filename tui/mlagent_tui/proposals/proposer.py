@@ -155,6 +155,10 @@ class Proposer:
 
         def back() -> str:
             workbench.undo()
+            row = self.board.row(proposal_id)
+            if row is not None:
+                row.undone = True
+            self._changed()
             return acceptance.anchor.cell_id
 
         document.changed("the accepted step", back)

@@ -61,6 +61,8 @@ def result_content(row: Row, metric: Metric | None) -> Content:
     if trial is None:
         return Content("")
     if row.verdict is not None:
+        if row.undone:
+            return Content.styled("taken back", QUIET)
         style = QUIET if row.verdict is Verdict.REJECTED else "$text-success"
         return Content.styled(VERDICT_WORDS[row.verdict], style)
     if trial.status is not TrialStatus.OK:

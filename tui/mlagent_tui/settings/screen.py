@@ -48,8 +48,12 @@ class SettingsScreen(ModalScreen[Settings | None]):
                 [(theme, theme) for theme in themes], value=shown, allow_blank=False, id=name, compact=True
             )
         if isinstance(value, bool):
-            return Checkbox("on", value, id=name, compact=True)
+            return Checkbox(on_or_off(value), value, id=name, compact=True)
         return Input(str(value), id=name, compact=True)
+
+    def on_checkbox_changed(self, event: Checkbox.Changed) -> None:
+        # Without colours the box looks the same either way.
+        event.checkbox.label = on_or_off(event.value)
 
     def action_keep(self) -> None:
         values: dict[str, Any] = {}
@@ -65,6 +69,10 @@ class SettingsScreen(ModalScreen[Settings | None]):
 
     def action_leave(self) -> None:
         self.dismiss(None)
+
+
+def on_or_off(value: bool) -> str:
+    return "on" if value else "off"
 
 
 def described_fields() -> Iterator[tuple[str, str]]:
