@@ -4,6 +4,7 @@ import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { IDisposable } from '@lumino/disposable';
 import { Widget } from '@lumino/widgets';
 
+import { readable } from '../readable';
 import { element } from './dom';
 
 /** The outputs of a trial; untrusted, so scripts in them never run. */
@@ -28,9 +29,9 @@ export class OutputsView implements IDisposable {
     this.node.hidden = outputs.length === 0;
     // Drawing an output takes long: what stands there already is left alone.
     if (before.every((one, i) => isSame(one, outputs[i]))) {
-      outputs.slice(before.length).forEach(output => this._model.add(output));
+      outputs.slice(before.length).forEach(output => this._model.add(readable(output)));
     } else {
-      this._model.fromJSON(outputs);
+      this._model.fromJSON(outputs.map(readable));
     }
   }
 
