@@ -59,7 +59,7 @@ def take(ui: Any, lab: Any, browser: Any) -> None:
         page.locator(f"body[data-jp-theme-name='{theme}']").wait_for(state="attached")
         page.evaluate(SHOW)
         page.wait_for_load_state("networkidle")
-        page.locator(".jp-Splash").wait_for(state="detached")
+        page.locator("#jupyterlab-splash").wait_for(state="detached")
         page.screenshot(path=ROOT / "docs" / f"lab-{theme.split()[1].lower()}.png")
 
 

@@ -28,12 +28,16 @@ async def heard_elsewhere(opened, core) -> list[events.SuggestEvent]:
 
 async def test_what_others_ask_for_and_decide_is_shown(opened, core) -> None:
     told = await heard_elsewhere(opened, core)
-    async with opened() as (app, _):
+    async with opened() as (app, pilot):
         app.desk._overhear(messages.Working(working=True, flying=False))
+        focused = app.screen.focused
         for event in told:
             app.desk._overhear(msgspec.json.decode(events.encode(event), type=events.SuggestEvent))
         board = app.desk.proposer.board
         assert board.phase is Phase.RANKED
+        assert app.desk.status.doing == ""
+        await until(pilot, lambda: app.screen.panel.has_class("-shown"))
+        assert app.screen.focused is focused
         best = board.shown[0]
         app.desk._overhear(messages.Judged(proposal_id=best.id, verdict=Verdict.REJECTED))
         assert best.verdict is Verdict.REJECTED

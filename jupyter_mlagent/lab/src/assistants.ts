@@ -18,7 +18,7 @@ export class Assistants {
       );
       const busy = assistant?.model.working || assistant?.model.flying;
       if (success && assistant?.auto && !busy && !assistant.verdicts.accepting) {
-        assistant.requests.ask();
+        assistant.requests.ask('', true);
       }
     });
   }

@@ -8,6 +8,9 @@ import type { ProposalView } from './view/proposal';
 /** On a notebook that shows a proposal: what the verdicts' shortcuts select. */
 export const PENDING_CLASS = 'jp-mod-mlagent';
 
+/** Share of the notebook's height that a proposal somebody asked for may need to be seen. */
+const IN_SIGHT = 0.5;
+
 /** Keeps the view of a proposal directly below the cell it belongs to, through moves and redraws. */
 export class Placement implements IDisposable {
   /** Of the cell that the view is to stand below. */
@@ -53,6 +56,17 @@ export class Placement implements IDisposable {
     if (this.view) {
       this.show();
     }
+  }
+
+  /** Scroll so far that the view's beginning is in sight with room for what it will say. */
+  reveal(): void {
+    requestAnimationFrame(() => {
+      const scroller = this._panel.content.outerNode;
+      if (this.view?.isAttached && scroller) {
+        const below = scroller.getBoundingClientRect().bottom - this.view.node.getBoundingClientRect().top;
+        scroller.scrollTop += Math.max(0, scroller.clientHeight * IN_SIGHT - below);
+      }
+    });
   }
 
   hide(): void {

@@ -20,12 +20,15 @@ export interface IWishes {
 export class Requests {
   constructor(private _options: Requests.IOptions) {}
 
-  /** Ask for proposals for what follows the active cell. */
-  ask(hint = ''): void {
+  /** Ask for proposals for what follows the active cell; `quietly`: nobody pressed a key for it. */
+  ask(hint = '', quietly = false): void {
     const { model, channel, placement, cells, wishes } = this._options;
     const { candidates, allowUnguarded } = wishes();
     if (!this._begin()) {
       return;
+    }
+    if (!quietly) {
+      placement.reveal();
     }
     model.working = true;
     channel.say({

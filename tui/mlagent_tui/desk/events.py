@@ -48,6 +48,9 @@ class StatusChanged:
 class BoardChanged:
     """Proposals: something was written, tried or ranked."""
 
+    begins: bool = False
+    """Somebody else's request begins, in the notebook that both look at."""
+
 
 @dataclass(frozen=True)
 class Flown:

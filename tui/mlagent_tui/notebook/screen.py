@@ -83,6 +83,8 @@ class NotebookScreen(CellActions, ProposalActions):
                 self._show_status()
             case BoardChanged():
                 board = self.desk.proposer.board
+                if event.begins:
+                    self.show_panel(focus=False)
                 self.panel.show(board, self.desk)
                 verdicts = sum(row.open for row in board.rows)
                 self.offer_keys(board.phase, verdicts)

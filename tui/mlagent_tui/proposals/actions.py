@@ -19,9 +19,9 @@ class ProposalActions(DeskScreen):
     def panel(self) -> ProposalPanel:
         return self.query_one(ProposalPanel)
 
-    def show_panel(self, shown: bool = True) -> None:
+    def show_panel(self, shown: bool = True, *, focus: bool = True) -> None:
         self.panel.set_class(shown, "-shown")
-        if shown:
+        if shown and focus:
             self.panel.focus()
 
     def action_propose(self, hint: str = "") -> None:

@@ -96,7 +96,10 @@ class Proposer:
                 self._desk.model_is(event.model)
                 self._desk.status.metric_value = event.metric_before
                 self._doing("proposing")
+            case events.Ranked():
+                self._doing("")
             case events.Failed():
+                self._doing("")
                 self._desk.post(Said(event.message, Severity.ERROR))
             case _:
                 pass
@@ -209,6 +212,7 @@ class Proposer:
             case _ if isinstance(message, events.SuggestEvent):
                 if isinstance(message, events.Started):
                     self.board.begin()
+                    self._desk.post(BoardChanged(begins=True))
                 with contextlib.suppress(KeyError):  # of a request whose beginning was missed
                     self.hear(message)
             case _:
