@@ -83,7 +83,8 @@ export class Mirror {
   private _restore(events: SessionEvent[]): void {
     if (events.length > 0) {
       this._model.replay(events);
-      if (this._model.pending || this._model.working) {
+      // Of a request that was stopped or failed nothing can be chosen any more.
+      if (this._model.working || (this._model.pending && !this._model.failure)) {
         this._appeared.emit('before');
       }
     } else if (this._model.pending) {
