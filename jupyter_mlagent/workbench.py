@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_mlagent.acceptance import Acceptance, Outcome
 from jupyter_mlagent.engine.api import Engine
+from jupyter_mlagent.errors import KernelError
 from jupyter_mlagent.journal import Journal
 from jupyter_mlagent.kernel import CellRun, LocalKernel
 from jupyter_mlagent.notebook import Gain, NotebookFile, RemovedCell, open_notebook
@@ -75,12 +76,19 @@ class Workbench:
         return cells[: last + 1 + following]
 
     async def run_notebook(self, on_cell: Callable[[Progress], None] | None = None) -> CellRun | None:
-        """Run the code cells that have not run yet, in order; stops at one that raises and returns it."""
+        """Run the code cells that have not run yet, in order; stops at one that raises and returns it.
+
+        Raises KernelError, which names the cell, when the kernel dies under one.
+        """
         todo = [cell for cell in self.notebook.cells if is_code(cell)]
         for position, cell in enumerate(todo, start=1):
             if cell.id in self._executed:
                 continue
-            run = await self._run(cell.id, cell.source)
+            try:
+                run = await self._run(cell.id, cell.source)
+            except KernelError as error:
+                number = self.notebook.cells.index(cell) + 1
+                raise KernelError(f"{error} It was cell {number}.") from error
             if on_cell is not None:
                 on_cell(Progress(position=position, total=len(todo), run=run))
             if run.error is not None and not self._may_raise(cell.id):

@@ -115,7 +115,8 @@ def test_an_endpoint_that_does_not_answer(mlagent, notebook) -> None:
 def test_a_kernel_that_dies_while_the_notebook_runs(mlagent, endpoint, write_notebook) -> None:
     path = write_notebook("import os", "os._exit(1)")
     before = path.read_bytes()
-    assert "kernel died" in sentence_of(mlagent("suggest", path, "--model", endpoint))
+    sentence = sentence_of(mlagent("suggest", path, "--model", endpoint))
+    assert "kernel died" in sentence and "It was cell 2." in sentence
     assert path.read_bytes() == before
 
 

@@ -34,7 +34,8 @@ open("neighbours.txt", "w").write("3")"""
 SCRIPT = """\
 from IPython.display import HTML, display
 
-display(HTML("<script>window.hacked = true</script><img src=x onerror='window.hacked = true'>"))
+display(HTML("<b>shown</b><img src=x onerror='window.hacked = true'>"))
+display(HTML("<script>window.hacked = true</script>"))
 model = model.fit(X_train, y_train)"""
 
 c = get_config()  # noqa: F821

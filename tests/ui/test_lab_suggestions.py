@@ -113,7 +113,9 @@ def test_outputs_of_a_trial_are_not_trusted(lab: Any, tab: Any) -> None:
     tab.ask(after=1)
     tab.press("Alt+Shift+P")
     tab.proposal.get_by_text("Candidate 3 of 3").wait_for()
-    tab.proposal.locator(".jp-mlagent-Outputs .jp-RenderedHTMLCommon").wait_for(state="attached")
+    outputs = tab.proposal.locator(".jp-mlagent-Outputs")
+    outputs.locator(".jp-RenderedHTMLCommon", has_text="shown").wait_for(state="attached")
+    outputs.get_by_text("<IPython.core.display.HTML object>").wait_for(state="attached")
     assert tab.page.evaluate("() => window.hacked") is None
 
 
