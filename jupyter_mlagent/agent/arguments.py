@@ -15,12 +15,10 @@ from importlib.resources import files
 import msgspec
 
 from jupyter_mlagent.agent.names import CellNames, names_of
-from jupyter_mlagent.agent.source import Places, cell_magic, parse_cell
+from jupyter_mlagent.agent.source import Places, mended, parse_cell
 from jupyter_mlagent.records import Record
 from jupyter_mlagent.reward.expressions import calls
 
-_MOST = 50
-"""Calls of one cell that are mended."""
 _RENAMED = {"base_estimator": "estimator", "sparse": "sparse_output"}
 
 
@@ -55,18 +53,10 @@ def taken_by(call: ast.Call, own: CellNames) -> Parameters | None:
 
 def with_known_arguments(code: str) -> str:
     """The cell with such arguments renamed or left out; code that is not plain Python comes back as it is."""
-    if cell_magic(code) is not None:
-        return code
-    for _ in range(_MOST):
-        module = parse_cell(code)
-        changed = _mended(code, module) if module is not None else None
-        if changed is None:
-            return code
-        code = changed
-    return code
+    return mended(code, _with_one_call_mended)
 
 
-def _mended(code: str, module: ast.Module) -> str | None:
+def _with_one_call_mended(code: str, module: ast.Module) -> str | None:
     """With the first call mended that needs it; None where none does, or the source cannot be cut there."""
     own = names_of(code)
     for place, call in enumerate(calls(module)):

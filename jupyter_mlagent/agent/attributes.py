@@ -9,27 +9,21 @@ import ast
 
 from jupyter_mlagent.agent.arguments import class_name, taken_by
 from jupyter_mlagent.agent.names import CellNames, names_of
-from jupyter_mlagent.agent.source import Places, cell_magic, parse_cell
-
-_MOST = 20
-"""Mendings of one cell."""
+from jupyter_mlagent.agent.source import Places, mended
 
 
 def with_own_attributes(code: str) -> str:
     """The cell with such an attribute left out; code that is not plain Python comes back as it is."""
-    if cell_magic(code) is not None or ".best_estimator_" not in code:
-        return code
-    for _ in range(_MOST):
-        module = parse_cell(code)
-        found = None if module is None else _first(module, code)
-        if found is None:
-            return code
-        places = Places(code)
-        places.replace(places.end(found.value), places.end(found), "")
-        if parse_cell(places.text) is None:
-            return code
-        code = places.text
-    return code
+    return mended(code, _with_one_less) if ".best_estimator_" in code else code
+
+
+def _with_one_less(code: str, module: ast.Module) -> str | None:
+    found = _first(module, code)
+    if found is None:
+        return None
+    places = Places(code)
+    places.replace(places.end(found.value), places.end(found), "")
+    return places.text
 
 
 def _first(module: ast.Module, code: str) -> ast.Attribute | None:

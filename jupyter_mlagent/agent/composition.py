@@ -10,13 +10,11 @@ import ast
 
 from jupyter_mlagent.agent.arguments import Parameters, taken_by
 from jupyter_mlagent.agent.names import names_of
-from jupyter_mlagent.agent.source import Places, cell_magic, parse_cell
+from jupyter_mlagent.agent.source import Places, mended
 from jupyter_mlagent.reward.expressions import called_name, calls
 
 _PIPELINE_ARGUMENTS = frozenset({"memory", "verbose", "transform_input"})
 _LEAST_MEMBERS = 2
-_MOST = 50
-"""Mendings of one cell."""
 
 
 def with_whole_compositions(code: str) -> str:
@@ -24,17 +22,9 @@ def with_whole_compositions(code: str) -> str:
 
     Code that is not plain Python comes back as it is.
     """
-    if cell_magic(code) is not None:
-        return code
-    for _ in range(_MOST):
-        module = parse_cell(code)
-        changed = (
-            None if module is None else _with_members(code, module) or _with_step_arguments(code, module)
-        )
-        if changed is None or parse_cell(changed) is None:
-            return code
-        code = changed
-    return code
+    return mended(
+        code, lambda code, module: _with_members(code, module) or _with_step_arguments(code, module)
+    )
 
 
 def _with_members(code: str, module: ast.Module) -> str | None:

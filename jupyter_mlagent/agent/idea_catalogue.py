@@ -28,6 +28,14 @@ def _small(situation: Situation) -> bool:
     return situation.table.rows <= 6_000
 
 
+def _small_labels_only(situation: Situation) -> bool:
+    return _small(situation) and not situation.probabilities
+
+
+def _small_probabilities(situation: Situation) -> bool:
+    return _small(situation) and situation.probabilities
+
+
 _SCALED = "Scale with StandardScaler and fit "
 _PIPELINE = ", in one make_pipeline"
 _FILLED = "Fill the missing values with SimpleImputer(strategy='median') and fit "
@@ -64,7 +72,14 @@ _CLASSIFIERS = (
     Idea("boosting", 3.0, "Fit a HistGradientBoostingClassifier(learning_rate=0.06, max_iter=300)"),
     Idea("forest", 2.0, "Fit an ExtraTreesClassifier(n_estimators=400, n_jobs=2)"),
     Idea("forest", 1.5, "Fit a RandomForestClassifier(n_estimators=400, n_jobs=2)"),
-    Idea("svm", 2.5, f"{_SCALED}an SVC(C=10, probability=True){_PIPELINE}", _small),
+    Idea("svm", 2.5, f"{_SCALED}an SVC(C=10){_PIPELINE}", _small_labels_only),
+    # `probability=True` is deprecated since scikit-learn 1.9.
+    Idea(
+        "svm",
+        2.5,
+        f"{_SCALED}a CalibratedClassifierCV(SVC(C=10), ensemble=False){_PIPELINE}",
+        _small_probabilities,
+    ),
     Idea("linear", 1.5, f"{_SCALED}a LogisticRegression(max_iter=2000){_PIPELINE}"),
     Idea("neighbours", 0.7, f"{_SCALED}a KNeighborsClassifier(5, weights='distance'){_PIPELINE}"),
     Idea("neural network", 1.0, f"{_SCALED}an MLPClassifier((64, 32), max_iter=500){_PIPELINE}"),

@@ -16,12 +16,9 @@ from jupyter_mlagent.agent.arguments import class_name, taken_by
 from jupyter_mlagent.agent.composition import are_members
 from jupyter_mlagent.agent.import_table import is_importable
 from jupyter_mlagent.agent.names import CellNames, names_of
-from jupyter_mlagent.agent.source import Places, cell_magic, parse_cell
+from jupyter_mlagent.agent.source import Places, mended, parse_cell
 from jupyter_mlagent.agent.static_check import ALWAYS_THERE
 from jupyter_mlagent.reward.expressions import calls
-
-_MOST = 20
-"""Mendings of one cell."""
 
 
 class _Step(Enum):
@@ -36,18 +33,12 @@ def with_one_model(code: str, known_names: Collection[str]) -> str:
 
     `known_names` are the kernel's variables.
     """
-    if cell_magic(code) is not None or "make_pipeline" not in code:
+    if "make_pipeline" not in code:
         return code
-    for _ in range(_MOST):
-        module = parse_cell(code)
-        changed = None if module is None else _mended(code, module, known_names)
-        if changed is None:
-            return code
-        code = changed
-    return code
+    return mended(code, lambda code, module: _with_one_step_less(code, module, known_names))
 
 
-def _mended(code: str, module: ast.Module, known_names: Collection[str]) -> str | None:
+def _with_one_step_less(code: str, module: ast.Module, known_names: Collection[str]) -> str | None:
     """With one step less in the first pipeline that needs it; None where none does."""
     reader = _Reader(module, names_of(code), known_names)
     for place, call in enumerate(calls(module)):

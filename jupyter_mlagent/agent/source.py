@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from collections.abc import Callable
 from functools import lru_cache
 
 PYTHON_CELL_MAGICS = frozenset({"time", "timeit", "capture", "prun"})
 """Cell magics whose body is Python run in the user's namespace; the bodies of all others are opaque."""
 
+_MOST_MENDINGS = 50
 _CELL_MAGIC = re.compile(r"\A\s*%%(\w+)[^\n]*\n?")
 _MAGIC_LINE = re.compile(r"^\s*(?:\w[\w., ]*=\s*)?[%!?]|\?\s*$", re.MULTILINE)
 
@@ -66,6 +68,22 @@ def parse_strictly(source: str) -> ast.Module:
         if not _MAGIC_LINE.search(body):
             raise
     return _parse(_without_magics(body))
+
+
+def mended(code: str, mend: Callable[[str, ast.Module], str | None]) -> str:
+    """The cell after `mend` has changed one place after another, until it returns None.
+
+    Code that is not plain Python comes back as it is, and so does what a change would break.
+    """
+    if cell_magic(code) is not None:
+        return code
+    for _ in range(_MOST_MENDINGS):
+        module = parse_cell(code)
+        changed = None if module is None else mend(code, module)
+        if changed is None or parse_cell(changed) is None:
+            return code
+        code = changed
+    return code
 
 
 def cell_magic(source: str) -> str | None:
