@@ -53,7 +53,8 @@ def predict(code: str, before: float | None, tried: Sequence[Precedent]) -> Pred
     near = [(weight, cell) for weight, cell in alike[:NEIGHBOURS] if weight > 0]
     measured = [(weight, value) for weight, cell in near if (value := _expected(cell, before)) is not None]
     total = sum(weight for weight, _ in measured) + PRIOR_WEIGHT
-    metric = (sum(weight * value for weight, value in measured) + PRIOR_WEIGHT * before) / total
+    # Shares, so that no sum leaves the range of its values.
+    metric = sum(weight / total * value for weight, value in measured) + PRIOR_WEIGHT / total * before
     weights = sum(weight for weight, _ in near)
     ran = sum(weight for weight, cell in near if cell.metric_after is not None)
     half = half_width(tried, metric)

@@ -65,6 +65,11 @@ def test_nothing_is_said_where_nothing_is_known() -> None:
     assert (far.metric, far.neighbours) == (0.5, 0)
 
 
+def test_values_at_the_edge_of_floats_do_not_overflow() -> None:
+    tried = [Precedent(FOREST, None, value, True) for value in (8.9e307, 9e307)]
+    assert math.isfinite(predict(FOREST, 0.0, tried).metric)
+
+
 @given(precedent_lists, st.floats(allow_nan=False, allow_infinity=False, min_value=-1e9, max_value=1e9))
 def test_whatever_was_tried_the_interval_holds_a_finite_prediction(tried, before) -> None:
     said = predict(FOREST, before, tried)
