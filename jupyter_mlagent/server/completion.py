@@ -14,6 +14,8 @@ from jupyter_mlagent.server.engine import SharedEngine
 PREFIX_CHARACTERS = 6_000
 SUFFIX_CHARACTERS = 1_500
 MAX_TOKENS = 64
+ENDS = ("\n\n", "\n```")
+"""Of what is completed: an instruct model closes a code fence that nobody opened."""
 
 
 class Completions:
@@ -62,7 +64,7 @@ class Completions:
         before, after = wish.prefix[-PREFIX_CHARACTERS:], wish.suffix[:SUFFIX_CHARACTERS]
         request = GenerateRequest(
             raw_prompt=f"{prefix}{before}{suffix}{after}{middle}",
-            options=SamplingOptions(max_tokens=MAX_TOKENS, temperature=0.0, stop=("\n\n", prefix, suffix)),
+            options=SamplingOptions(max_tokens=MAX_TOKENS, temperature=0.0, stop=(*ENDS, prefix, suffix)),
             cache_key=self._key,
         )
         async with contextlib.aclosing(self._engine.generate(request)) as events:
