@@ -9,7 +9,7 @@ import ast
 
 from jupyter_mlagent.agent.arguments import class_name, taken_by
 from jupyter_mlagent.agent.names import CellNames, names_of
-from jupyter_mlagent.agent.source import Places, mended
+from jupyter_mlagent.agent.source import Places, assigned, mended
 
 
 def with_own_attributes(code: str) -> str:
@@ -28,25 +28,13 @@ def _with_one_less(code: str, module: ast.Module) -> str | None:
 
 def _first(module: ast.Module, code: str) -> ast.Attribute | None:
     own = names_of(code)
-    made = _made(module)
+    made = assigned(module)
     for node in ast.walk(module):
         match node:
             case ast.Attribute(value=ast.Name(id=name), attr="best_estimator_") if name in made:
                 if all(_is_no_search(value, own) for value in made[name]):
                     return node
     return None
-
-
-def _made(module: ast.Module) -> dict[str, list[ast.expr]]:
-    """What each name of the cell is bound to by plain assignments, in whatever block."""
-    made: dict[str, list[ast.expr]] = {}
-    for node in ast.walk(module):
-        match node:
-            case ast.Assign(targets=targets, value=value):
-                for target in targets:
-                    if isinstance(target, ast.Name):
-                        made.setdefault(target.id, []).append(value)
-    return made
 
 
 def _is_no_search(value: ast.expr, own: CellNames) -> bool:

@@ -16,7 +16,7 @@ from jupyter_mlagent.agent.arguments import class_name, taken_by
 from jupyter_mlagent.agent.composition import are_members
 from jupyter_mlagent.agent.import_table import is_importable
 from jupyter_mlagent.agent.names import CellNames, names_of
-from jupyter_mlagent.agent.source import Places, mended, parse_cell
+from jupyter_mlagent.agent.source import Places, assigned, mended, parse_cell
 from jupyter_mlagent.agent.static_check import ALWAYS_THERE
 from jupyter_mlagent.reward.expressions import calls
 
@@ -74,14 +74,14 @@ class _Reader:
     def __init__(self, module: ast.Module, own: CellNames, known_names: Collection[str]) -> None:
         self._own = own
         self._known = known_names
-        self._made: dict[str, list[ast.expr]] = {}
+        self._made = assigned(module)
         self._plainly_bound = {
-            name.id for node in module.body if isinstance(node, ast.Assign) for name in _names(node)
+            target.id
+            for node in module.body
+            if isinstance(node, ast.Assign)
+            for target in node.targets
+            if isinstance(target, ast.Name)
         }
-        for node in ast.walk(module):
-            if isinstance(node, ast.Assign):
-                for name in _names(node):
-                    self._made.setdefault(name.id, []).append(node.value)
 
     def is_pipeline(self, call: ast.Call) -> bool:
         return class_name(call) == "make_pipeline" and not self._own.defines("make_pipeline")
@@ -131,10 +131,6 @@ class _Reader:
             isinstance(node, ast.Name) and node.id == name for value in made for node in ast.walk(value)
         )
         return made if name in self._plainly_bound and not own else []
-
-
-def _names(node: ast.Assign) -> list[ast.Name]:
-    return [target for target in node.targets if isinstance(target, ast.Name)]
 
 
 def _without_argument(code: str, call: ast.Call, dropped: int) -> str:

@@ -86,6 +86,18 @@ def mended(code: str, mend: Callable[[str, ast.Module], str | None]) -> str:
     return code
 
 
+def assigned(module: ast.Module) -> dict[str, list[ast.expr]]:
+    """What each name of the cell is bound to by plain assignments, in whatever block."""
+    made: dict[str, list[ast.expr]] = {}
+    for node in ast.walk(module):
+        match node:
+            case ast.Assign(targets=targets, value=value):
+                for target in targets:
+                    if isinstance(target, ast.Name):
+                        made.setdefault(target.id, []).append(value)
+    return made
+
+
 def cell_magic(source: str) -> str | None:
     """Name of the cell magic (`%%time` -> `time`) that the cell starts with."""
     found = _CELL_MAGIC.match(source)
